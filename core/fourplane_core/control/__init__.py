@@ -1,0 +1,1 @@
+"""Control plane: snapshots as values, routing and plans."""

@@ -1,0 +1,147 @@
+"""The gate of the request path: a snapshot and the facts of one message give a plan or a refusal."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from fourplane_core.control import routing
+from fourplane_core.control.snapshot import Backend, Digest, Limits, Model, Pool, Route, Snapshot
+from fourplane_core.outcomes import Outcome, Refusal
+
+Metadata: TypeAlias = Callable[[str], bytes | None]
+"""Looks up one metadata value of the caller by its key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What is known of one message when it is planned."""
+
+    model: str
+    version: str
+    draw: int
+    """64 random bits: decides where nothing that the caller sent must."""
+    sequence: bytes = b""
+    """The sequence that the message belongs to; empty: none."""
+    metadata: Metadata = lambda _key: None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Plan:
+    """Where a message goes and under which bounds; one object per (snapshot, route, backend), compared by identity."""
+
+    digest: Digest
+    route: Route
+    backend: Backend
+    pool: Pool | None
+    """None where the backend is unresolved."""
+    model: Model | None
+    limits: Limits
+    deadline_ms: int
+    """Longest time for a unary request, in milliseconds."""
+    weight: int
+    salt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RoutePlans:
+    """A route with a ready plan for each backend."""
+
+    route: Route
+    plans: tuple[Plan, ...]
+    only: Plan | None
+    """The plan, where just one backend has weight: then it depends on model and version alone, and may be cached."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Planner:
+    """A snapshot prepared for planning: all that can be decided once is decided."""
+
+    snapshot: Snapshot
+    routes: Mapping[tuple[str, str], RoutePlans]
+    """By public model name and version; a name without version finds its unversioned or else its newest route."""
+
+    def plan(self, facts: Facts) -> Plan | Refusal:
+        """Choose route and backend for one message."""
+        if not self.snapshot.runtime.anonymous:
+            return _UNAUTHENTICATED
+        found = self.routes.get((facts.model, facts.version))
+        if found is None:
+            return self._unknown(facts)
+        chosen = found.only or routing.choose(found.plans, self._key(found.route, facts))
+        if chosen is None:
+            return Refusal(Outcome.BACKEND_UNRESOLVED, f"every backend of route {found.route.name} has weight 0")
+        if chosen.pool is None:
+            backend = chosen.backend
+            return Refusal(
+                Outcome.BACKEND_UNRESOLVED,
+                f"route {found.route.name} sends this share to model {backend.model} of pool {backend.pool}, "
+                "which does not exist; see the route's conditions",
+            )
+        return chosen
+
+    @staticmethod
+    def _key(route: Route, facts: Facts) -> int:
+        if facts.sequence:
+            return routing.key_of(facts.sequence)
+        if route.affinity_header:
+            value = facts.metadata(route.affinity_header)
+            if value:
+                return routing.key_of(value)
+        return facts.draw
+
+    def _unknown(self, facts: Facts) -> Refusal:
+        if not facts.model:
+            return Refusal(Outcome.MODEL_NAME_MISSING, "the request names no model; set model_name")
+        shown = facts.model if len(facts.model) <= _SHOWN else facts.model[:_SHOWN] + "..."
+        if facts.version and (facts.model, "") in self.routes:
+            return Refusal(
+                Outcome.MODEL_NOT_FOUND,
+                f"Request for unknown model: '{shown}' has no version {facts.version[:_SHOWN]!r}; leave model_version empty",
+            )
+        return Refusal(Outcome.MODEL_NOT_FOUND, f"Request for unknown model: '{shown}' is not found")
+
+
+_SHOWN = 128
+_UNAUTHENTICATED = Refusal(
+    Outcome.CALLER_UNAUTHENTICATED,
+    "this runtime serves no anonymous callers; set spec.callers.anonymous of its RuntimeDeployment to Allow to change that",
+)
+
+
+def prepare(snapshot: Snapshot) -> Planner:
+    """Make every plan of a snapshot."""
+    pools = {pool.name: (pool, {model.name: model for model in pool.models}) for pool in snapshot.pools}
+    routes: dict[tuple[str, str], RoutePlans] = {}
+    for route in snapshot.routes:
+        plans = tuple(_plan(snapshot, route, backend, pools) for backend in route.backends)
+        weighty = [plan for plan in plans if plan.weight > 0]
+        only = weighty[0] if len(weighty) == 1 else None
+        routes[route.model, route.version] = RoutePlans(route=route, plans=plans, only=only)
+    for (model, version), found in sorted(routes.items(), key=lambda item: _age(item[0][1])):
+        if version and routes.get((model, ""), found).route.version:
+            routes[model, ""] = found
+    return Planner(snapshot=snapshot, routes=routes)
+
+
+def _age(version: str) -> tuple[int, int, str]:
+    return (1, int(version), "") if version.isdecimal() else (0, 0, version)
+
+
+def _plan(
+    snapshot: Snapshot, route: Route, backend: Backend, pools: Mapping[str, tuple[Pool, Mapping[str, Model]]]
+) -> Plan:
+    pool, models = pools.get(backend.pool, (None, {}))
+    model = models.get(backend.model)
+    limits = snapshot.runtime.limits
+    name = f"{backend.pool}\0{backend.model}\0{backend.version}"
+    return Plan(
+        digest=snapshot.digest,
+        route=route,
+        backend=backend,
+        pool=pool if model is not None else None,
+        model=model,
+        limits=limits,
+        deadline_ms=min(route.deadline_ms or limits.max_deadline_ms, limits.max_deadline_ms),
+        weight=backend.weight,
+        salt=routing.key_of(name.encode()),
+    )
