@@ -1,0 +1,98 @@
+# Everything that people and CI do goes through here: `make help` says what there is.
+#
+# Nothing but .venv, .venv-run and generated files is written into the checkout: caches live in $(CACHE).
+# Paths are relative or quoted in the shell, so that a checkout below a path with spaces works.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?=
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/fourplane
+# Tools key their caches by path or by content of one tree: one folder for each checkout.
+CHECKS := $(CACHE)/checks/$(shell pwd | cksum | cut -d' ' -f1)
+
+VENV := .venv
+PY := $(VENV)/bin/python
+RUN_VENV := .venv-run
+SCRIPTS := tools/*.sh .ci/run
+YAMLLINT := .yamllint docs $(wildcard crds) $(wildcard examples) $(wildcard charts) protos/buf.yaml
+
+export XDG_CACHE_HOME PYTHON
+export RUFF_CACHE_DIR := $(CHECKS)/ruff
+export MYPY_CACHE_DIR := $(CHECKS)/mypy
+export HYPOTHESIS_STORAGE_DIRECTORY := $(CHECKS)/hypothesis
+export COVERAGE_FILE := $(CHECKS)/coverage
+PYTEST := $(PY) -m pytest -o cache_dir="$(CHECKS)/pytest"
+
+.PHONY: help setup quickstart test check fmt fmt-check lint types unit live generated crds protos lock tools debian bench clean
+
+help: ## Show this help
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}' Makefile
+
+setup: ## Create .venv from requirements.lock (again only when the lock changed)
+	@tools/venv.sh "$(VENV)" requirements.lock
+
+quickstart: ## Run the quickstart with the run-time packages alone; ONCE=1 ends after one round
+	@tools/venv.sh "$(RUN_VENV)" requirements-runtime.lock
+	@"$(RUN_VENV)/bin/python" -m fourplane_cli quickstart $(if $(ONCE),--once)
+
+test: ## Everything that must pass before a commit lands, from nothing installed; says the time of each phase
+	@tools/phases.sh "$(MAKE)" debian setup tools lint types generated unit live
+
+check: ## The quick part of `test`: what to run before a commit
+	@tools/phases.sh "$(MAKE)" setup lint types unit
+
+fmt: setup ## Format and fix what can be fixed
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+	"$$(tools/build.sh --path buf)" format -w protos
+
+fmt-check: setup ## Tell whether `make fmt` would change something
+	$(VENV)/bin/ruff format --check .
+
+lint: setup fmt-check ## ruff, import-linter, deptry, codespell, yamllint, shellcheck, buf
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/lint-imports --no-logo --cache-dir "$(CHECKS)/imports"
+	$(PY) -m deptry .
+	$(PY) -m codespell_lib
+	$(PY) -m yamllint --strict $(YAMLLINT)
+	$(VENV)/bin/shellcheck $(SCRIPTS)
+	tools/protos.sh lint
+
+types: setup ## mypy, strict
+	$(PY) -m mypy
+
+# tests/unit and tests/live are two processes: tests/README.md says why.
+unit: setup ## Tests without a network or a second process
+	$(PYTEST) tests/unit
+
+live: setup ## Tests against real peers: Triton, stock clients, h2spec, nginx
+	$(PYTEST) tests/live
+
+generated: setup ## Tell whether generated files are up to date
+	tools/protos.sh check
+
+crds: setup ## Generate crds/*.yaml from the models
+	$(PY) -m fourplane_api.generate
+
+protos: setup ## Lint protos/ and generate Python beside them
+	tools/protos.sh lint
+	tools/protos.sh generate
+
+lock: setup ## Resolve the dependencies anew into the lock files
+	tools/lock.sh
+
+tools: ## Build the pinned Go programs that tests use into the cache
+	@tools/build.sh >/dev/null
+
+debian: ## Install the Debian packages that live tests use, or say which
+	@tools/debian.sh nginx nghttp2-client
+
+bench: setup ## Measure the worker against other proxies
+	$(PY) bench/run.py
+
+clean: ## Remove environments and caches of this checkout (what was built into the shared cache stays)
+	rm -rf -- "$(VENV)" "$(RUN_VENV)" "$(CHECKS)" .build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
