@@ -1,0 +1,103 @@
+"""The strings and numbers that resources are made of."""
+
+from typing import Annotated
+
+from pydantic import Field, StrictInt, StrictStr
+
+from fourplane_api.base import Pattern, Rule
+from fourplane_api.durations import DAY_MS, milliseconds
+
+INT32_MAX = 2**31 - 1
+INT64_MAX = 2**63 - 1
+
+DnsLabel = Annotated[
+    StrictStr,
+    Field(max_length=63),
+    Pattern(
+        r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$",
+        "use lower-case letters, digits and '-', with a letter or digit at both ends",
+    ),
+]
+DnsSubdomain = Annotated[
+    StrictStr,
+    Field(max_length=253),
+    Pattern(
+        r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$",
+        "use lower-case letters, digits, '-' and '.', with a letter or digit at both ends of each part",
+    ),
+]
+PublicModelName = Annotated[
+    StrictStr,
+    Field(max_length=128),
+    Pattern(
+        r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$",
+        "use letters, digits, '.', '_', '/' and '-', with a letter or digit first",
+    ),
+]
+EngineModelName = Annotated[
+    StrictStr,
+    Field(max_length=128),
+    Pattern(r"^[A-Za-z0-9][A-Za-z0-9._-]*$", "use letters, digits, '.', '_' and '-', with a letter or digit first"),
+]
+ModelVersion = Annotated[
+    StrictStr,
+    Field(max_length=63),
+    Pattern(r"^[A-Za-z0-9._-]{0,63}$", "use letters, digits, '.', '_' and '-'"),
+]
+TensorName = Annotated[
+    StrictStr,
+    Field(max_length=128),
+    Pattern(r"^[!-~]{1,128}$", "use printable ASCII characters without spaces"),
+]
+Extent = Annotated[StrictInt, Field(ge=-1, le=INT32_MAX)]
+Duration = Annotated[
+    StrictStr,
+    Field(max_length=24),
+    Pattern(r"^([0-9]{1,5}(h|m|s|ms)){1,4}$", "write a Gateway API duration such as 500ms, 30s or 1h30m"),
+    Rule(
+        "duration(self) >= duration('1ms') && duration(self) <= duration('24h')",
+        "must be at least 1ms and at most 24h",
+        lambda duration: 1 <= milliseconds(duration) <= DAY_MS,
+    ),
+]
+Endpoint = Annotated[
+    StrictStr,
+    Field(max_length=261),
+    Pattern(
+        r"^([A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\]):[1-9][0-9]{0,4}$",
+        "write HOST:PORT, for example triton.models.svc:8001 or [::1]:8001, without a scheme",
+    ),
+    Rule(
+        "int(self.substring(self.lastIndexOf(':') + 1)) <= 65535",
+        "the port must be at most 65535",
+        lambda endpoint: int(endpoint.rpartition(":")[2]) <= 65535,
+    ),
+]
+ModelRepository = Annotated[
+    StrictStr,
+    Field(max_length=512),
+    Pattern(r"^[A-Za-z0-9_.@+ /-]+$", "use letters, digits, spaces and any of _ . @ + / -"),
+    Rule(
+        "!self.startsWith('/') && !self.split('/').exists(part, part == '..')",
+        "must be a folder below the applied files: neither absolute nor with '..'",
+        lambda folder: not folder.startswith("/") and ".." not in folder.split("/"),
+    ),
+]
+CollectorUrl = Annotated[
+    StrictStr,
+    Field(max_length=512),
+    Pattern(
+        r"^https?://[A-Za-z0-9._:\[\]-]+(/[A-Za-z0-9._~%/-]*)?$",
+        "write the base URL of an OTLP/HTTP collector, for example http://collector:4318",
+    ),
+]
+AffinityHeader = Annotated[
+    StrictStr,
+    Field(max_length=64),
+    Pattern(r"^[a-z0-9_.-]{1,64}$", "write the metadata key in lower case, for example session-id"),
+    Rule(
+        "!self.startsWith('grpc-') && !self.startsWith('x-fourplane-')",
+        "keys that start with 'grpc-' or 'x-fourplane-' are reserved",
+        lambda header: not header.startswith(("grpc-", "x-fourplane-")),
+    ),
+]
