@@ -1,0 +1,1 @@
+"""The wire contracts; generated code stands beside each `.proto`."""
