@@ -179,3 +179,11 @@ class ApiModel(BaseModel):
         if broken := tuple(broken for rule in self.cel for broken in rule.broken(self)):
             raise refuse(*broken)
         return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchema:
+        """Describe the fields, then the rules over them."""
+        described = handler.resolve_ref_schema(handler(schema))
+        for rule in cls.cel:
+            rule.describe(described)
+        return described

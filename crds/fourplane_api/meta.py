@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, ConfigDict, Field, StrictInt, StrictStr
 
-from fourplane_api.base import ApiModel, Broken, Pattern, Unique, refuse
-from fourplane_api.values import INT64_MAX, DnsLabel, DnsSubdomain
+from fourplane_api.base import ABSENT, ApiModel, Broken, Pattern, Unique, refuse
+from fourplane_api.values import EXACT_MAX, DnsLabel, DnsSubdomain
 
 GROUP = "fourplane.dev"
 VERSION = "v1alpha1"
@@ -74,13 +74,14 @@ class Condition(ApiModel):
     observed_generation: StrictInt = Field(
         default=0,
         ge=0,
-        le=INT64_MAX,
-        description="The `metadata.generation` that this condition speaks of. Default: 0.",
+        le=EXACT_MAX,
+        json_schema_extra=ABSENT,
+        description="The `metadata.generation` that this condition speaks of.",
     )
 
 
 Conditions = Annotated[tuple[Condition, ...], Field(max_length=8), Unique("type")]
-ObservedGeneration = Annotated[StrictInt, Field(ge=0, le=INT64_MAX)]
+ObservedGeneration = Annotated[StrictInt, Field(ge=0, le=EXACT_MAX)]
 
 
 class Resource(ApiModel):

@@ -65,8 +65,9 @@ def _header_problem(field: str, value: object, known: list[str]) -> Problem | No
     if value in known:
         return None
     choices = " or ".join(known)
+    hint = did_you_mean(str(value), known) if len(known) > 1 else ""
     if value is None:
         return Problem(field, "Required value", f"write {field}: {choices}")
     if not isinstance(value, str):
         return Problem(field, *wrong_type("string", value))
-    return Problem(field, f'Unsupported value: "{value}": must be {choices}', did_you_mean(value, known))
+    return Problem(field, f'Unsupported value: "{value}": must be {choices}', hint)

@@ -31,7 +31,7 @@ _JSON: tuple[tuple[type | tuple[type, ...], str], ...] = (
 _BOUNDS = {
     "greater_than_equal": "should be greater than or equal to {ge}",
     "less_than_equal": "should be less than or equal to {le}",
-    "string_too_long": "Too long: may not be more than {max_length} bytes",
+    "string_too_long": "Too long: may not be longer than {max_length}",
     "too_long": "Too many: {actual_length}: must have at most {max_length} items",
 }
 

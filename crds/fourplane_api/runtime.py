@@ -95,6 +95,7 @@ class Tensor(ApiModel):
     datatype: DataType = Field(description="Element type of the Open Inference Protocol v2, or BF16.")
     shape: tuple[Extent, ...] = Field(
         max_length=16,
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
         description="Extents in elements, the batch dimension included; -1 where any extent will do;"
         " an empty list for a scalar.",
     )
@@ -110,8 +111,10 @@ class TritonModel(ApiModel):
     decoupled: StrictBool = Field(
         default=False, description="Whether one request may have any number of responses, 0 included. Default: false."
     )
-    inputs: Tensors = Field(default=(), description="Inputs by name. Default: none declared.")
-    outputs: Tensors = Field(default=(), description="Outputs by name. Default: none declared.")
+    inputs: Tensors = Field(default=(), json_schema_extra=ABSENT, description="Inputs by name. Default: none declared.")
+    outputs: Tensors = Field(
+        default=(), json_schema_extra=ABSENT, description="Outputs by name. Default: none declared."
+    )
 
 
 class Triton(ApiModel):

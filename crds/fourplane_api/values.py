@@ -8,7 +8,8 @@ from fourplane_api.base import Pattern, Rule
 from fourplane_api.durations import DAY_MS, milliseconds
 
 INT32_MAX = 2**31 - 1
-INT64_MAX = 2**63 - 1
+EXACT_MAX = 2**53 - 1
+"""The largest bound that an API server keeps: it reads bounds as floating-point numbers."""
 
 DnsLabel = Annotated[
     StrictStr,

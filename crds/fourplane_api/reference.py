@@ -1,0 +1,89 @@
+"""The API reference, written from the same schemas as the definitions."""
+
+from collections.abc import Iterator
+
+from fourplane_api.base import JsonSchema
+from fourplane_api.crd import DEFINITIONS, Definition
+from fourplane_api.meta import API_VERSION
+from fourplane_api.schema import structural
+
+_INTRODUCTION = f"""\
+# API reference: {API_VERSION}
+
+Written by `make crds` from the models in `crds/fourplane_api`; edit those.
+
+Every kind is namespaced and in the category `fourplane` (`kubectl get fourplane`). Nothing is coerced: `"1"` is not an
+integer and `1` not a string. Unknown fields are refused. `null` is the same as leaving a field out.
+
+Durations are [Gateway API durations](https://gateway-api.sigs.k8s.io/geps/gep-2257/): up to four numbers with a unit
+each (`h`, `m`, `s`, `ms`), for example `500ms`, `30s`, `1h30m`.
+"""
+
+
+def text() -> str:
+    """Return the whole reference in Markdown."""
+    return "\n".join((_INTRODUCTION, *(_kind(definition) for definition in DEFINITIONS)))
+
+
+def _kind(definition: Definition) -> str:
+    schema = structural(definition.model)
+    lines = [
+        f"## {definition.kind}",
+        "",
+        f"Short name `{definition.short}`. {schema['description']}",
+        "",
+        "| field | type | default | bounds | meaning |",
+        "|---|---|---|---|---|",
+    ]
+    rules = []
+    for path, node, required in _fields("", schema):
+        if path.split(".")[0] in ("apiVersion", "kind", "metadata"):
+            continue
+        cells = (f"`{path}`", _type(node), _default(node, required), _bounds(node), node.get("description", ""))
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+        rules += [f"- `{path}`: {rule['message']}." for rule in node.get("x-kubernetes-validations", [])]
+    return "\n".join([*lines, "", "Rules:", "", *rules, ""])
+
+
+def _fields(path: str, node: JsonSchema) -> Iterator[tuple[str, JsonSchema, bool]]:
+    """Yield each field below a schema with its path and whether it must be given."""
+    for name, child in node.get("properties", {}).items():
+        below = f"{path}.{name}".removeprefix(".")
+        yield below, child, name in node.get("required", ())
+        yield from _fields(below, child)
+    if items := node.get("items"):
+        yield from _fields(f"{path}[]", items)
+        if "properties" not in items and "x-kubernetes-validations" in items:
+            yield f"{path}[]", items, False
+
+
+def _type(node: JsonSchema) -> str:
+    if "enum" in node:
+        return " \\| ".join(f"`{value}`" for value in node["enum"]).replace("\\|", "or")
+    if node["type"] == "array":
+        return f"list of {_type(node['items'])}"
+    return str(node["type"])
+
+
+def _default(node: JsonSchema, required: bool) -> str:
+    if required:
+        return "required"
+    if "default" not in node or node["type"] == "object":
+        return ""
+    default = node["default"]
+    return f"`{str(default).lower()}`" if isinstance(default, bool) else f"`{default}`" if default != "" else '`""`'
+
+
+def _bounds(node: JsonSchema) -> str:
+    """Say what values are permitted, those of a scalar list's elements included."""
+    bounds = [
+        f"{node.get('minimum', '')} to {node['maximum']}" if "maximum" in node else "",
+        f"{node.get('minItems', 0)} to {node['maxItems']} elements" if "maxItems" in node else "",
+        f"at most {node['maxLength']} characters" if "maxLength" in node else "",
+        f"matches `{node['pattern']}`" if "pattern" in node else "",
+        f"unique by {', '.join(node['x-kubernetes-list-map-keys'])}" if "x-kubernetes-list-map-keys" in node else "",
+        "unique" if node.get("x-kubernetes-list-type") == "set" else "",
+    ]
+    items = node.get("items", {})
+    inner = _bounds(items) if items and "properties" not in items else ""
+    return ", ".join(bound for bound in bounds if bound) + (f"; each {inner}" if inner else "")

@@ -1,0 +1,73 @@
+"""Models into structural OpenAPI schemas, the form that a CustomResourceDefinition takes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fourplane_api.base import JsonSchema
+from fourplane_api.meta import Resource
+from fourplane_api.values import INT32_MAX
+
+_ORDER = (
+    "description",
+    "type",
+    "format",
+    "enum",
+    "default",
+    "minimum",
+    "maximum",
+    "minLength",
+    "maxLength",
+    "pattern",
+    "minItems",
+    "maxItems",
+    "x-kubernetes-list-type",
+    "x-kubernetes-list-map-keys",
+    "x-kubernetes-validations",
+    "required",
+    "properties",
+    "items",
+)
+"""What a schema may hold, in the order of writing."""
+_DROPPED = frozenset({"title", "additionalProperties", "x-fourplane-absent"})
+"""What pydantic writes and a structural schema neither needs nor, in part, permits."""
+
+
+def structural(kind: type[Resource]) -> JsonSchema:
+    """Return the schema of a kind: no references, no unknown keys, defaults where the API server shall fill them in."""
+    described = kind.model_json_schema(by_alias=True)
+    definitions = described.pop("$defs")
+    described["properties"]["metadata"] = {"type": "object"}
+    schema = _node(described, definitions)
+    header = {
+        "apiVersion": {"description": "Version of this representation of the object.", "type": "string"},
+        "kind": {"description": "What the object is.", "type": "string"},
+    }
+    schema["properties"] = header | schema["properties"]
+    schema["required"] = [name for name in schema["required"] if name != "metadata"]
+    return schema
+
+
+def _node(raw: JsonSchema, definitions: Mapping[str, JsonSchema]) -> JsonSchema:
+    """Resolve, clean and order one schema and all below it."""
+    node = dict(raw)
+    if reference := node.pop("$ref", ""):
+        node = definitions[reference.rpartition("/")[2]] | node
+    if node.get("x-fourplane-absent"):
+        node.pop("default", None)
+    elif "default" in node and node["type"] == "object":
+        node["default"] = {}  # the defaults of its fields do the rest
+    node = {key: value for key, value in node.items() if key not in _DROPPED}
+    if "properties" in node:
+        node["properties"] = {name: _node(child, definitions) for name, child in node["properties"].items()}
+    if "items" in node:
+        node["items"] = _node(node["items"], definitions)
+    if node["type"] == "integer":
+        node["format"] = "int32" if node["maximum"] <= INT32_MAX else "int64"
+    return _ordered(node)
+
+
+def _ordered(node: JsonSchema) -> dict[str, Any]:
+    """Put keys in the order of writing; a key that is not in it has no place in a CRD."""
+    if unknown := node.keys() - set(_ORDER):
+        raise ValueError(f"no structural form of {sorted(unknown)} in: {node.get('description')}")
+    return {key: node[key] for key in _ORDER if key in node}
