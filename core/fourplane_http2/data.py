@@ -1,0 +1,117 @@
+"""Receiving DATA: both windows, padding, and payload passed on as it comes (RFC 9113, sections 6.1 and 6.9)."""
+
+from . import frames
+from .errors import ConnectionBrokenError, ErrorCode, StreamBrokenError
+from .frames import END_STREAM, PADDED
+from .sending import Sending
+from .states import DATA_RECEIPT, HALF_CLOSED_LOCAL, OPEN, RECEIVING, Answer, Role
+from .streams import Stream
+
+
+def receive_data(link: Sending, stream_id: int, flags: int, data: bytes, start: int, stop: int) -> None:
+    """Take a DATA frame; `stop` may lie beyond what has come of it."""
+    length = stop - start
+    _take_window(link, length)
+    missing = stop - len(data)
+    if missing > 0:
+        link.rest, link.rest_stream, link.rest_padding = missing, None, 0
+    stream = link.open_streams.get(stream_id)
+    if stream is None or (stream.state is not OPEN and stream.state is not HALF_CLOSED_LOCAL):
+        _refuse(link, stream_id)
+        return
+    if link.role is Role.CLIENT and not stream.headed:
+        raise StreamBrokenError(stream_id, ErrorCode.PROTOCOL_ERROR, "DATA came before a response's head")
+    stream.receive_window -= length
+    if stream.receive_window < 0:
+        raise StreamBrokenError(stream_id, ErrorCode.FLOW_CONTROL_ERROR, "DATA above the stream's window")
+    padding = 0
+    if flags & PADDED:
+        padding = _padding(link, stream, data, start, length)
+        start += 1
+        length -= padding + 1
+    end = bool(flags & END_STREAM)
+    if stream.expected >= 0:
+        _expect(stream, length, end)
+    if missing > 0:
+        if missing > padding:
+            _start_rest(link, stream, data[start:], missing, padding, end)
+            return
+        link.rest = missing
+    if length:
+        link.work += 1
+    elif not end:
+        link.charge(link.empty_frames, link.work)
+        return
+    if end:
+        link.end_received(stream)
+    link.handler.on_data(stream, data[start : start + length], end)
+
+
+def receive_rest(link: Sending, data: bytes, at: int) -> int:
+    """Take what comes next of a DATA frame that came in part, payload or else padding; return where that ends."""
+    stream = link.rest_stream
+    if stream is None:
+        taken = min(link.rest, len(data) - at)
+        link.rest -= taken
+        return at + taken
+    wanted = link.rest - link.rest_padding
+    payload = data[at : at + wanted]
+    link.rest -= len(payload)
+    last = len(payload) == wanted
+    if last:
+        link.rest_stream = None
+    if stream.state in RECEIVING:
+        end = last and link.rest_end
+        if end:
+            link.end_received(stream)
+        link.handler.on_data(stream, payload, end)
+    return at + len(payload)
+
+
+def _start_rest(link: Sending, stream: Stream, payload: bytes, missing: int, padding: int, end: bool) -> None:
+    """Pass on the part that has come, and note what is to come."""
+    link.work += 1
+    link.rest, link.rest_padding = missing, padding
+    link.rest_stream, link.rest_end = stream, end
+    if payload:
+        link.handler.on_data(stream, payload, False)
+
+
+def _take_window(link: Sending, length: int) -> None:
+    """Count against the connection's window, and reopen it at once by halves: it holds nobody back by itself."""
+    window = link.receive_window - length
+    if window < link.window_threshold:
+        if window < 0:
+            raise ConnectionBrokenError(ErrorCode.FLOW_CONTROL_ERROR, "DATA above the connection's window")
+        link.put(frames.window_update(0, link.limits.connection_window - window))
+        window = link.limits.connection_window
+    link.receive_window = window
+
+
+def _padding(link: Sending, stream: Stream, data: bytes, start: int, length: int) -> int:
+    """Return the padding's length, which is credited at once with the octet that told it (section 6.1)."""
+    if not length or data[start] >= length:
+        raise ConnectionBrokenError(ErrorCode.PROTOCOL_ERROR, "padding is as long as its frame")
+    padding = data[start]
+    link.give_credit(stream, padding + 1)
+    return padding
+
+
+def _expect(stream: Stream, length: int, end: bool) -> None:
+    """Count DATA against the content-length (section 8.1.1)."""
+    stream.expected -= length
+    if stream.expected < 0 or (end and stream.expected):
+        raise StreamBrokenError(stream.id, ErrorCode.PROTOCOL_ERROR, "DATA differs from content-length")
+
+
+def _refuse(link: Sending, stream_id: int) -> None:
+    """Answer DATA on a stream that takes none (section 5.1)."""
+    match DATA_RECEIPT[link.role, link.find_state(stream_id)]:
+        case Answer.PROTOCOL_ERROR:
+            raise ConnectionBrokenError(ErrorCode.PROTOCOL_ERROR, "DATA on a stream that is idle")
+        case Answer.STREAM_CLOSED:
+            raise StreamBrokenError(stream_id, ErrorCode.STREAM_CLOSED, "DATA on a stream that has ended")
+        case Answer.STRAY:
+            link.charge(link.strays, link.completed)
+        case _:
+            pass

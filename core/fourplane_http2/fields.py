@@ -1,0 +1,115 @@
+"""Decoded header blocks and what makes one malformed (RFC 9113, section 8)."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Final
+
+Pair = tuple[bytes, bytes]
+Flaw = Callable[[list[Pair], int], str | None]
+"""Says what is wrong with a block of some kind, given its fields and their marks added up."""
+
+
+class Fields:
+    """A decoded header block; equal blocks of a stateless connection share one object."""
+
+    __slots__ = ("length", "memo", "pairs")
+
+    def __init__(self, pairs: tuple[Pair, ...], length: int = -1) -> None:
+        self.pairs = pairs
+        """The fields in order, names in lower case, pseudo-headers first."""
+        self.memo: object | None = None
+        """What the consumer derived from these fields, to be derived once."""
+        self.length = length
+        """The content-length, or -1."""
+
+    def __repr__(self) -> str:
+        return f"Fields({self.pairs!r})"
+
+
+_BITS: Final = 16
+"""Bits for each counter within a sum of marks; a list has fewer than 2**16 fields."""
+METHOD, SCHEME, PATH, AUTHORITY, STATUS, LENGTH, MALFORMED = (1 << _BITS * place for place in range(7))
+_PSEUDO_BITS: Final = (1 << _BITS * 5) - 1
+_COLON: Final = ord(":")
+
+_NAME: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+")
+_TOKEN: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_FILLED: Final = re.compile(rb"[^\x00\r\n]+")
+_CLEAN: Final = re.compile(rb"[^\x00\r\n]*")
+_NOTHING: Final = re.compile(rb"(?!)")
+
+_SPECIAL: Final[Mapping[bytes, tuple[int, re.Pattern[bytes]]]] = {
+    b":method": (METHOD, _TOKEN),
+    b":scheme": (SCHEME, _FILLED),
+    b":path": (PATH, _FILLED),
+    b":authority": (AUTHORITY, _CLEAN),
+    b":status": (STATUS, re.compile(rb"[1-9][0-9][0-9]")),
+    b"content-length": (LENGTH, re.compile(rb"[0-9]{1,18}")),
+    b"te": (0, re.compile(rb"(?i:trailers)")),  # section 8.2.2, like the next ones
+    b"connection": (0, _NOTHING),
+    b"keep-alive": (0, _NOTHING),
+    b"proxy-connection": (0, _NOTHING),
+    b"transfer-encoding": (0, _NOTHING),
+    b"upgrade": (0, _NOTHING),
+}
+
+
+def judge(name: bytes, value: bytes) -> int:
+    """Return a field's mark: which counter it adds to, and whether it makes its block malformed (section 8.2)."""
+    special = _SPECIAL.get(name)
+    if special is not None:
+        mark, pattern = special
+        return mark if pattern.fullmatch(value) else mark | MALFORMED
+    if b"\0" in value or b"\n" in value or b"\r" in value or not _NAME.fullmatch(name):
+        return MALFORMED
+    return 0
+
+
+def request_flaw(pairs: list[Pair], marks: int) -> str | None:
+    """Say what is wrong with a request's head (section 8.3.1)."""
+    pseudo = marks & _PSEUDO_BITS
+    if pseudo not in {METHOD + SCHEME + PATH, METHOD + SCHEME + PATH + AUTHORITY} and not _connects(pairs, pseudo):
+        return "a request needs one :method, :scheme and :path, at most one :authority and no other pseudo-header"
+    return _common_flaw(pairs, marks)
+
+
+def response_flaw(pairs: list[Pair], marks: int) -> str | None:
+    """Say what is wrong with a response's head (section 8.3.2)."""
+    if marks & _PSEUDO_BITS != STATUS:
+        return "a response needs one :status and no other pseudo-header"
+    return _common_flaw(pairs, marks)
+
+
+def trailers_flaw(pairs: list[Pair], marks: int) -> str | None:
+    """Say what is wrong with trailers (section 8.1)."""
+    if marks & _PSEUDO_BITS:
+        return "trailers have no pseudo-headers"
+    return _common_flaw(pairs, marks)
+
+
+def content_length(pairs: list[Pair], marks: int) -> int:
+    """Return the content-length of a block without flaws, or -1."""
+    if not marks & LENGTH:
+        return -1
+    return int(next(value for name, value in pairs if name == b"content-length"))
+
+
+def _connects(pairs: list[Pair], pseudo: int) -> bool:
+    """Tell whether these are the two pseudo-headers of CONNECT (section 8.5)."""
+    return pseudo == METHOD + AUTHORITY and (b":method", b"CONNECT") in pairs
+
+
+def _common_flaw(pairs: list[Pair], marks: int) -> str | None:
+    if marks >= MALFORMED:
+        return "a field's name or value is malformed or not allowed in HTTP/2"
+    if marks >> _BITS * 5 > 1:
+        return "more than one content-length"
+    for name, _ in pairs[: _count(marks & _PSEUDO_BITS)]:
+        if name[0] != _COLON:
+            return "a pseudo-header stands behind a field"
+    return None
+
+
+def _count(pseudo: int) -> int:
+    """Return how many pseudo-headers there are, each occurring once."""
+    return pseudo.bit_count()
