@@ -75,7 +75,7 @@ generated: setup ## Tell whether generated files are up to date
 	tools/protos.sh check
 
 crds: setup ## Generate crds/*.yaml from the models
-	$(PY) -m fourplane_api.generate
+	$(PY) crds/generate.py
 
 protos: setup ## Lint protos/ and generate Python beside them
 	tools/protos.sh lint
