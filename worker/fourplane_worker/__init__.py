@@ -1,0 +1,1 @@
+"""The data plane: serves requests from snapshots, without asking the control plane."""

@@ -1,0 +1,1 @@
+"""The front: terminates client connections, plans each message, and passes its bytes on."""

@@ -1,0 +1,136 @@
+"""The part of a client's stream that one engine model answers: an engine stream of its own."""
+
+from typing import TYPE_CHECKING
+
+from fourplane_core.outcomes import Outcome
+from fourplane_http2 import Fields, Stream
+from fourplane_worker.front import reply
+from fourplane_worker.front.engines import EngineConnection
+from fourplane_worker.front.head import timeout_field
+from fourplane_worker.front.outgoing import StreamOutgoing
+from fourplane_worker.front.serving import Target
+from fourplane_worker.front.verdicts import engine_verdict, lost, no_pool
+
+if TYPE_CHECKING:
+    from fourplane_worker.front.streaming import Streaming
+
+METHOD = b"/inference.GRPCInferenceService/ModelStreamInfer"
+
+
+class Branch:
+    """One engine stream of a client's ModelStreamInfer."""
+
+    __slots__ = ("_half_closed", "_leg", "_owed", "_stream", "engine", "finished", "outgoing", "parked", "target")
+
+    def __init__(self, stream: "Streaming", target: Target) -> None:
+        """Begin without an engine stream."""
+        self._stream = stream
+        self.engine: EngineConnection | None = None
+        self._leg: Stream | None = None
+        self._owed = 0
+        self._half_closed = False
+        self.target = target
+        self.outgoing = StreamOutgoing(
+            target.plan.limits.max_response_bytes, target.response_suffix, (target.engine_name, target.public_name)
+        )
+        self.parked: list[bytes] = []
+        """What the engine said while another branch was in the middle of a message."""
+        self.finished = False
+
+    # To the engine.
+
+    def open(self, engine: EngineConnection) -> None:
+        """Open the engine's stream."""
+        stream = self._stream
+        head = stream.head
+        block = engine.endpoint.head(METHOD) + timeout_field(stream.left_ms()) + head.block + stream.trace_field()
+        self.engine = engine
+        self._leg = engine.open(self, block)
+        stream.opened(self, engine)
+
+    def connected(self, engine: EngineConnection | None) -> None:
+        """Go on after the wait for an engine, with it or without."""
+        stream = self._stream
+        if stream.done:
+            return
+        stream.waits = None
+        if engine is None:
+            stream.without(self, no_pool(self.target))
+        else:
+            self.open(engine)
+        stream.advance()
+
+    def send(self, pieces: list[bytes]) -> None:
+        """Pass pieces of requests on."""
+        if self.engine is not None and self._leg is not None:
+            for piece in pieces:
+                self.engine.send(self._leg, piece, False)
+
+    def half_close(self) -> None:
+        """Tell the engine that no more requests come."""
+        if not self._half_closed and self.engine is not None and self._leg is not None:
+            self._half_closed = True
+            self.engine.send(self._leg, b"", True)
+
+    def cancel(self) -> None:
+        """Tell the engine to stop."""
+        if self.engine is not None and self._leg is not None:
+            self.engine.cancel(self._leg)
+            self._leg = None
+        else:
+            self.target.pool.forget(self.connected)
+
+    def request_sent(self, count: int) -> None:
+        """Let the client send more."""
+        self._stream.pay(count)
+
+    def credit(self, count: int) -> None:
+        """Let the engine send more, as far as the client has taken."""
+        if self._leg is not None and self.engine is not None and self._owed:
+            paid = min(self._owed, count)
+            self._owed -= paid
+            self.engine.credit(self._leg, paid)
+
+    # From the engine.
+
+    def reply_headers(self, fields: Fields, end: bool) -> None:
+        """Pass the response's head on, once for all branches."""
+        if end:
+            self.reply_trailers(fields)
+        else:
+            self._stream.begin_reply(reply.engine_head(fields).block)
+
+    def reply_data(self, data: bytes, end: bool) -> None:
+        """Pass responses on, unless another branch is in the middle of one."""
+        stream = self._stream
+        self._owed += len(data)
+        if stream.writer is not None and stream.writer is not self:
+            self.parked.append(data)
+        else:
+            stream.write(self, data)
+        if end and not stream.done:
+            self._leg = None
+            stream.refuse(Outcome.ENGINE_ERROR, "the engine ended the stream without a status")
+
+    def reply_trailers(self, fields: Fields) -> None:
+        """Take the engine's status: the client's stream goes on until every branch has ended well."""
+        self._leg = None
+        self.finished = True
+        whole = self.outgoing.between or bool(self.parked)
+        outcome, status = engine_verdict(reply.engine_head(fields), self.target, whole=whole)
+        if outcome is not Outcome.OK:
+            self._stream.end(outcome, status)
+        elif self._half_closed:
+            self._stream.finish()
+        else:
+            self._stream.refuse(Outcome.STREAM_INTERRUPTED, "the engine ended the stream before its requests had ended")
+
+    def reply_reset(self, code: int) -> None:
+        """End the client's stream: what was asked of this engine may have run."""
+        self._leg = None
+        self._stream.refuse_with(lost(code, partial=self.outgoing.count > 0))
+
+    def reply_refused(self) -> None:
+        """End the client's stream: its requests are not kept."""
+        self._leg = None
+        self._stream.refuse(Outcome.ENGINE_REFUSED, "the engine took no more streams; this one's requests never ran")

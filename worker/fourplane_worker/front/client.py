@@ -1,0 +1,166 @@
+"""Connections of clients: each stream becomes an exchange, by its method."""
+
+import logging
+from typing import TYPE_CHECKING
+
+from fourplane_core.outcomes import Outcome, Refusal
+from fourplane_http2 import ConnectionFailure, Fields, Limits, Role, Stream
+from fourplane_worker.front import methods, reply
+from fourplane_worker.front.edge import Edge
+from fourplane_worker.front.exchange import NO_ERROR, Exchange
+from fourplane_worker.front.head import head_of
+from fourplane_worker.front.relay import Relay
+from fourplane_worker.front.streaming import METHOD as STREAM_INFER
+from fourplane_worker.front.streaming import Streaming
+from fourplane_worker.front.unary import METHOD as INFER
+from fourplane_worker.front.unary import Unary
+
+if TYPE_CHECKING:
+    from fourplane_worker.front.front import Front
+
+log = logging.getLogger(__name__)
+
+_TOO_LARGE = Refusal(
+    Outcome.METADATA_TOO_LARGE, "the request's metadata is larger than spec.limits.maxMetadataBytes allows"
+)
+_DRAINING = Refusal(Outcome.WORKER_DRAINING, "this worker is shutting down; connect again to reach another")
+_ENGINE_ERRORS = Refusal(
+    Outcome.METADATA_MALFORMED,
+    "triton_grpc_error is not served, since it makes engines fail; errors come as error_message of the stream",
+)
+
+
+class ClientConnection(Edge):
+    """One client's connection."""
+
+    def __init__(self, front: "Front") -> None:
+        """Bound what the client may do by the snapshot of this moment."""
+        limits = front.limits
+        super().__init__(
+            Role.SERVER,
+            Limits(
+                max_concurrent_streams=limits.max_streams_per_connection,
+                max_header_list_bytes=limits.max_metadata_bytes,
+            ),
+            front.batch,
+            front.clock,
+        )
+        self.front = front
+        front.clients.add(self)
+        front.cells.connections += 1
+
+    def send(self, stream: Stream, pieces: list[bytes]) -> None:
+        """Send pieces of a response."""
+        conn = self.conn
+        if len(pieces) > 1 and sum(map(len, pieces)) < _JOIN_BELOW:
+            conn.send_data(stream, b"".join(pieces), False)
+        else:
+            for piece in pieces:
+                conn.send_data(stream, piece, False)
+        self.touch()
+
+    def discard(self, stream: Stream, data: bytes) -> None:
+        """Drop what comes for a call that is over."""
+        if data:
+            self.conn.credit(stream, len(data))
+
+    def on_headers(self, stream: Stream, fields: Fields, end: bool) -> None:
+        """Begin a call."""
+        front = self.front
+        head = head_of(fields)
+        path = head.path
+        refusal = head.refusal
+        if head.not_grpc:
+            self._not_grpc(stream, head.not_grpc)
+            return
+        if front.draining:
+            refusal = _DRAINING
+        elif path == STREAM_INFER and head.value("triton_grpc_error") == b"true":
+            refusal = refusal or _ENGINE_ERRORS
+        elif path not in methods.SERVED:
+            refusal = methods.refusal(path)
+        if refusal is not None:
+            self._refuse(stream, refusal)
+            return
+        front.cells.open_calls += 1
+        if path == INFER:
+            call: Exchange = Unary(front, self, stream, head, self.last_active)
+        elif path == STREAM_INFER:
+            call = Streaming(front, self, stream, head, self.last_active)
+        else:
+            call = Relay(front, self, stream, head, self.last_active)
+        stream.context = call
+        if end:
+            self._hand(call, stream, b"", True)
+
+    def _hand(self, call: Exchange, stream: Stream, data: bytes, end: bool) -> None:
+        """Give a call its bytes; a fault of this worker ends that call, and no other."""
+        try:
+            call.request_data(data, end)
+        except Exception:
+            log.exception(
+                "a call failed inside the worker", extra={"method": call.head.path.decode("ascii", "replace")}
+            )
+            call.refuse(Outcome.WORKER_ERROR, "the worker failed on this request; its log says more")
+
+    def on_data(self, stream: Stream, data: bytes, end: bool) -> None:
+        """Give a call a piece of its request."""
+        call = stream.context
+        if call is None:
+            self.discard(stream, data)
+        else:
+            self._hand(call, stream, data, end)
+
+    def on_trailers(self, stream: Stream, fields: Fields) -> None:  # noqa: ARG002 - gRPC requests have none
+        """Take trailers as the request's end."""
+        if stream.context is not None:
+            stream.context.request_end()
+
+    def on_reset(self, stream: Stream, code: int) -> None:
+        """End a call that its client gave up."""
+        call, stream.context = stream.context, None
+        if call is not None:
+            call.request_reset(code)
+
+    def on_refused(self, stream: Stream) -> None:
+        """Hear what only engines say."""
+
+    def on_sent(self, stream: Stream, count: int) -> None:
+        """Let a call's engine go on."""
+        if stream.context is not None:
+            stream.context.reply_sent(count)
+
+    def on_too_large(self, stream: Stream) -> None:
+        """Refuse a call whose metadata is too large."""
+        self._refuse(stream, _TOO_LARGE)
+
+    def _refuse(self, stream: Stream, refusal: Refusal) -> None:
+        self.front.cells.unrouted.ended(refusal.outcome, 0.0)
+        block = reply.RESPONSE_HEAD + reply.refusal_block(refusal) + self.front.digest_block
+        self.conn.send_headers(stream, block, True)
+        if not stream.remote_closed:
+            self.conn.reset(stream, NO_ERROR)
+        self.touch()
+
+    def _not_grpc(self, stream: Stream, status: int) -> None:
+        self.conn.send_headers(stream, reply.not_grpc_block(status))
+        self.conn.send_data(stream, reply.NOT_GRPC_TEXT, True)
+        self.touch()
+
+    def on_end(self, error: ConnectionFailure | None) -> None:
+        """Say why a client's connection failed."""
+        if error is not None:
+            self.front.cells.connection_failures += 1
+            log.info("client connection failed", extra={"code": error.code.name, "reason": error.reason})
+
+    def lost(self) -> None:
+        """Forget the connection."""
+        self.front.clients.discard(self)
+
+    def drain(self) -> None:
+        """Take no more calls, and close once those in flight have ended."""
+        self.conn.goaway()
+        self.touch()
+
+
+_JOIN_BELOW = 1 << 15

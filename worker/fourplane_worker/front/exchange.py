@@ -1,0 +1,153 @@
+"""One call of a client: what unary calls, streams and relayed calls have in common."""
+
+import random
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from fourplane_core.outcomes import Outcome, Refusal
+from fourplane_http2 import Stream
+from fourplane_worker.front import reply
+from fourplane_worker.front.head import Head
+from fourplane_worker.telemetry.cells import Series
+
+if TYPE_CHECKING:
+    from fourplane_worker.front.client import ClientConnection
+    from fourplane_worker.front.front import Front
+
+NO_ERROR, CANCEL = 0, 8
+"""HTTP/2 error codes for RST_STREAM (RFC 9113, section 7)."""
+
+
+class Exchange:
+    """A client's stream from its head to its trailers."""
+
+    __slots__ = (
+        "client",
+        "deadline",
+        "done",
+        "front",
+        "head",
+        "owed",
+        "replied",
+        "series",
+        "span",
+        "started",
+        "stream",
+        "tick",
+    )
+
+    def __init__(self, front: "Front", client: "ClientConnection", stream: Stream, head: Head, started: float) -> None:
+        """Begin with a head that was found good."""
+        self.front = front
+        self.client = client
+        self.stream = stream
+        self.head = head
+        self.started = started
+        self.deadline = 0.0
+        self.tick = 0
+        self.done = False
+        self.replied = False
+        self.owed = 0
+        self.series: Series = front.cells.unrouted
+        self.span = front.tracing.begin(head) if front.tracing.wants(head) else None
+
+    def bound(self, most_ms: float) -> None:
+        """Set the deadline: the caller's, and at most this many milliseconds from the start."""
+        wanted = self.head.timeout_ms
+        allowed = most_ms if wanted is None or wanted > most_ms else wanted
+        deadline = self.started + allowed / 1000
+        if not self.tick or deadline < self.deadline:
+            self.front.deadlines.remove(self)
+            self.deadline = deadline
+            self.front.deadlines.add(self, deadline)
+
+    def left_ms(self) -> float:
+        """Return what is left of the deadline, in milliseconds."""
+        return (self.deadline - self.front.clock()) * 1000
+
+    def trace_field(self) -> bytes:
+        """Return the encoded traceparent for whoever is called next."""
+        return self.head.trace if self.span is None else self.front.tracing.field(self.span)
+
+    def refuse(self, outcome: Outcome, message: str) -> None:
+        """End the call with a typed error."""
+        self.end(outcome, reply.status_block(outcome, message, about=self.about()))
+
+    def refuse_with(self, refusal: Refusal) -> None:
+        """End the call with a refusal."""
+        self.refuse(refusal.outcome, refusal.message)
+
+    def about(self) -> Mapping[str, str]:
+        """Return what a typed error says about the call beside its reason."""
+        return {}
+
+    def end(self, outcome: Outcome, status: bytes) -> None:
+        """Send the trailers, free what the call holds, and count it."""
+        if self.done:
+            return
+        self.settle(outcome)
+        block = status + reply.OUTCOME_FIELDS[outcome] + self.where()
+        conn = self.client.conn
+        conn.send_headers(self.stream, block if self.replied else reply.RESPONSE_HEAD + block, True)
+        if not self.stream.remote_closed and not self.stream.queued:
+            conn.reset(self.stream, NO_ERROR)
+        self.client.touch()
+
+    def where(self) -> bytes:
+        """Return the trailers that say where the call went."""
+        return self.front.digest_block
+
+    def digest(self) -> str:
+        """Return the digest of the snapshot that the call lived under."""
+        return "" if self.front.serving is None else self.front.serving.digest
+
+    def settle(self, outcome: Outcome) -> None:
+        """Mark the call as over, free what it holds, and count it."""
+        self.done = True
+        if self.tick:
+            self.front.deadlines.remove(self)
+        self.release()
+        self.front.cells.open_calls -= 1
+        self.series.ended(outcome, self.front.clock() - self.started)
+        if self.span is not None:
+            self.front.tracing.end(self.span, outcome, self.series, self.digest())
+
+    def release(self) -> None:
+        """Cancel what still runs for this call."""
+
+    def expire(self) -> None:
+        """End the call: its time is up."""
+        took = round((self.deadline - self.started) * 1000)
+        self.refuse(Outcome.DEADLINE_EXCEEDED, f"the deadline of {took} ms has passed")
+        self.front.batch.flush()
+
+    # What the client's connection reports.
+
+    def request_data(self, data: bytes, end: bool) -> None:
+        """Take a piece of the request."""
+        raise NotImplementedError
+
+    def request_end(self) -> None:
+        """Hear that the request ended with trailers of its own, which gRPC does not know: an end like any other."""
+        self.request_data(b"", True)
+
+    def request_reset(self, code: int) -> None:  # noqa: ARG002 - whatever the reason, the client is gone
+        """Hear that the client gave up."""
+        if not self.done:
+            self.settle(Outcome.CANCELLED)
+
+    def reply_sent(self, count: int) -> None:
+        """Hear that as many bytes of the response have left."""
+
+    def pay(self, count: int) -> None:
+        """Let the client send as many bytes again as have been passed on."""
+        if self.owed:
+            paid = min(self.owed, count)
+            self.owed -= paid
+            self.client.conn.credit(self.stream, paid)
+            self.client.touch()
+
+
+def draw() -> int:
+    """Return 64 random bits for a choice that nothing in the request decides."""
+    return random.getrandbits(64)

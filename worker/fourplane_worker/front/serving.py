@@ -1,0 +1,74 @@
+"""A snapshot made ready for the front: plans with the bytes that they stand for."""
+
+from collections.abc import Mapping
+
+from fourplane_core.control.plan import Plan, Planner
+from fourplane_core.control.snapshot import PoolName
+from fourplane_http2 import encode
+from fourplane_wire import oip
+from fourplane_worker.front.engines import Pool
+from fourplane_worker.telemetry.cells import Cells, Series
+
+
+class Target:
+    """A plan and everything about it that can be encoded once."""
+
+    __slots__ = ("engine_name", "plan", "pool", "public_name", "request_suffix", "response_suffix", "series", "where")
+
+    def __init__(self, plan: Plan, pool: Pool, series: Series) -> None:
+        """Encode what the plan decided."""
+        route, backend = plan.route, plan.backend
+        self.plan = plan
+        self.pool = pool
+        self.series = series
+        self.engine_name = backend.model.encode()
+        self.public_name = route.model.encode()
+        self.request_suffix = oip.request_suffix(backend.model, backend.version)
+        self.response_suffix = oip.response_suffix(route.model, route.version)
+        self.where = where_block((self,))
+
+
+def where_block(targets: tuple[Target, ...]) -> bytes:
+    """Return the trailers that say which snapshot, route and backends answered."""
+
+    def joined(values: list[str]) -> bytes:
+        return ",".join(dict.fromkeys(values)).encode()
+
+    plans = [target.plan for target in targets]
+    return encode(
+        (
+            (b"x-fourplane-digest", joined([plan.digest for plan in plans])),
+            (b"x-fourplane-route", joined([plan.route.name for plan in plans])),
+            (b"x-fourplane-pool", joined([plan.backend.pool for plan in plans])),
+            (b"x-fourplane-backend", joined([_backend(plan) for plan in plans])),
+        )
+    )
+
+
+def _backend(plan: Plan) -> str:
+    version = plan.backend.version
+    return f"{plan.backend.model}:{version}" if version else plan.backend.model
+
+
+class Serving:
+    """One activated snapshot in one process."""
+
+    def __init__(self, planner: Planner, pools: Mapping[PoolName, Pool], cells: Cells) -> None:
+        """Take a prepared snapshot and the pools that it names."""
+        self.planner = planner
+        self.plan = planner.plan
+        self.limits = planner.snapshot.runtime.limits
+        self.telemetry = planner.snapshot.runtime.telemetry
+        self.digest = planner.snapshot.digest
+        self.digest_block = encode(((b"x-fourplane-digest", self.digest.encode()),))
+        self._pools = pools
+        self._cells = cells
+        self._targets: dict[Plan, Target] = {}
+
+    def target(self, plan: Plan) -> Target:
+        """Return the target of a plan of this snapshot."""
+        target = self._targets.get(plan)
+        if target is None:
+            series = self._cells.series(plan.route.name, plan.backend.pool, _backend(plan))
+            target = self._targets[plan] = Target(plan, self._pools[plan.backend.pool], series)
+        return target

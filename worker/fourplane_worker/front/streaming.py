@@ -1,0 +1,286 @@
+"""ModelStreamInfer: many requests on one stream, for any mix of models, split over engine streams and merged again.
+
+Every (public model, engine model) gets an engine stream of its own: a stream that mixes decoupled and other models, or
+unknown ones, aborts Triton, and so no caller's mix may reach it.
+"""
+
+from collections import deque
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from fourplane_core.outcomes import Outcome, Refusal
+from fourplane_http2 import Stream
+from fourplane_wire.oip import stream_error
+from fourplane_worker.front import reply
+from fourplane_worker.front.branch import METHOD, Branch
+from fourplane_worker.front.engines import EngineConnection
+from fourplane_worker.front.exchange import Exchange
+from fourplane_worker.front.head import Head
+from fourplane_worker.front.incoming import Incoming
+from fourplane_worker.front.messages import BadMessageError, prefix
+from fourplane_worker.front.serving import Target, where_block
+
+if TYPE_CHECKING:
+    from fourplane_worker.front.client import ClientConnection
+    from fourplane_worker.front.front import Front
+
+__all__ = ["METHOD", "Streaming"]
+
+MAX_BRANCHES = 64
+"""Engine streams that one client's stream may have open."""
+_MAX_TOLD = 16
+"""Targets that the trailers name."""
+_JOIN_BELOW = 1 << 16
+_ENDS_THE_STREAM = frozenset({Outcome.CALLER_UNAUTHENTICATED, Outcome.SNAPSHOT_MISSING})
+"""Refusals that hold for every request of the stream; others answer one request, and the stream goes on."""
+
+
+class Streaming(Exchange):
+    """One ModelStreamInfer call."""
+
+    __slots__ = (
+        "_begun", "_branches", "_current", "_ending", "_held", "_incoming", "_injected", "_order", "_refusal", "_taken",
+        "_told", "waits", "writer",
+    )  # fmt: skip
+
+    def __init__(self, front: "Front", client: "ClientConnection", stream: Stream, head: Head, started: float) -> None:
+        """Begin with the call's head."""
+        super().__init__(front, client, stream, head, started)
+        self._branches: dict[tuple[str, ...], Branch] = {}
+        self._held = b""
+        self._told: dict[Target, None] = {}
+        self._ending = False
+        self._injected: list[bytes] = []
+        self._order: deque[tuple[Branch | None, int]] = deque()
+        self.waits: Branch | None = None
+        """The branch whose engine must be connected before more is read."""
+        self.writer: Branch | None = None
+        """The branch that is in the middle of a response."""
+        self._next()
+        self.bound(front.limits.max_stream_ms)
+
+    def _next(self) -> None:
+        self._incoming = Incoming(self.front.limits.max_request_bytes, self.head.encoding)
+        self._current: Branch | None = None
+        self._refusal: Refusal | None = None
+        self._begun = False
+        self._taken = 0
+
+    def about(self) -> Mapping[str, str]:
+        """Name the models in errors."""
+        return (
+            {"model": ",".join(dict.fromkeys(target.plan.route.model for target in self._told))} if self._told else {}
+        )
+
+    def where(self) -> bytes:
+        """Say where the stream's requests went."""
+        return where_block(tuple(self._told)) if self._told else self.front.digest_block
+
+    def digest(self) -> str:
+        """Return the digests that the stream's requests were planned under."""
+        return ",".join(dict.fromkeys(target.plan.digest for target in self._told)) or super().digest()
+
+    # From the client.
+
+    def request_data(self, data: bytes, end: bool) -> None:
+        """Take requests; one that waits for an engine holds back those behind it."""
+        if self.done:
+            self.client.discard(self.stream, data)
+            return
+        self.owed += len(data)
+        self._ending = self._ending or end
+        self._held = self._held + data if self._held else data
+        self.advance()
+
+    def advance(self) -> None:
+        """Go through what is held, as far as it can be passed on."""
+        if self.done:
+            return
+        pos = 0
+        try:
+            while self.waits is None and not self.done and (pos < len(self._held) or self._incoming.complete):
+                pos = self._step(pos)
+            self._held = self._held[pos:]
+            if self._ending and self.waits is None and not self.done:
+                self._half_close()
+        except BadMessageError as error:
+            self.refuse(error.outcome, error.message)
+
+    def _step(self, pos: int) -> int:
+        """Take what there is of the current request, and pass it on or answer it."""
+        incoming, before = self._incoming, pos
+        if not incoming.complete:
+            pos = incoming.feed(self._held, pos)
+            self._taken += pos - before
+            if incoming.compressed and not incoming.complete:
+                self.pay(pos - before)
+        if incoming.ready:
+            if self._current is None and self._refusal is None:
+                self._plan()
+            if self._refusal is not None:
+                self._answer(self._refusal)
+            elif self._current is not None and self.waits is None:
+                self._pump(self._current)
+        return pos
+
+    def _plan(self) -> None:
+        front, incoming = self.front, self._incoming
+        if front.serving is None:
+            self.refuse_with(front.no_snapshot)
+            return
+        pinned = front.sequences.find(incoming.scan)
+        if pinned is not None and pinned.engine is None:
+            self._refusal = Refusal(
+                Outcome.ENGINE_LOST, "the engine of this sequence is gone; start the sequence again"
+            )
+            return
+        plan = pinned.target.plan if pinned else front.serving.plan(incoming.facts(self.head.value))
+        if isinstance(plan, Refusal):
+            self._refusal = plan
+            return
+        target = pinned.target if pinned else front.serving.target(plan)
+        self.series = target.series
+        if len(self._told) < _MAX_TOLD:
+            self._told[target] = None
+        self._choose(target, pinned.engine if pinned else None)
+
+    def _choose(self, target: Target, engine: EngineConnection | None) -> None:
+        """Find or open the branch for a request; sequences live at the engine that they began with."""
+        route, backend, scan = target.plan.route, target.plan.backend, self._incoming.scan
+        if scan.sequence:
+            engine = engine or target.pool.pick()
+        address = engine.endpoint.address if engine is not None else ""
+        key = (route.model, route.version, backend.pool, backend.model, backend.version, address)
+        branch = self._branches.get(key)
+        if branch is not None:
+            self._current = branch
+            if branch.engine is not None:
+                self.opened(branch, branch.engine)
+            return
+        if len(self._branches) >= MAX_BRANCHES:
+            raise BadMessageError(Outcome.MESSAGE_TOO_LARGE, f"one stream may use {MAX_BRANCHES} models; open another")
+        branch = self._current = self._branches[key] = Branch(self, target)
+        engine = engine or target.pool.pick()
+        if engine is not None:
+            branch.open(engine)
+        else:
+            self.waits = branch
+            target.pool.wait(branch.connected)
+
+    def opened(self, branch: Branch, engine: EngineConnection) -> None:
+        """Hear that a branch has its engine: a sequence stays with it."""
+        self.front.sequences.keep(self._incoming.scan, branch.target, engine)
+
+    def without(self, branch: Branch, refusal: Refusal) -> None:
+        """Hear that a branch gets no engine: its request is answered with the reason."""
+        self._branches = {key: other for key, other in self._branches.items() if other is not branch}
+        self._current = None
+        self._refusal = refusal
+
+    def _pump(self, branch: Branch) -> None:
+        incoming = self._incoming
+        done = incoming.complete
+        pieces = incoming.take(branch.target.request_suffix, not self._begun)
+        self._begun = True
+        if done:
+            branch.target.series.messages_in += 1
+            if incoming.size < _JOIN_BELOW:
+                pieces = [b"".join(pieces)]
+            self._next()
+        branch.send(pieces)
+
+    def _answer(self, refusal: Refusal) -> None:
+        """Answer a request that no engine gets, once all of it has come."""
+        incoming = self._incoming
+        if refusal.outcome in _ENDS_THE_STREAM:
+            self.refuse_with(refusal)
+            return
+        incoming.body, incoming.waiting = [], 0
+        self.pay(self._taken)
+        self._taken = 0
+        if incoming.complete:
+            self.front.cells.unrouted.outcomes[refusal.outcome] += 1
+            self.begin_reply(b"")
+            message = stream_error(refusal.message, incoming.scan.id)
+            self._injected.append(prefix(len(message)) + message)
+            self._next()
+            self._resume()
+
+    def _half_close(self) -> None:
+        if self._incoming.begun:
+            raise BadMessageError(Outcome.MESSAGE_MALFORMED, "the stream ended in the middle of a message")
+        for branch in self._branches.values():
+            branch.half_close()
+        self.finish()
+
+    # To the client.
+
+    def begin_reply(self, block: bytes) -> None:
+        """Send the response's head, once."""
+        if not self.replied and not self.done:
+            self.replied = True
+            self.client.conn.send_headers(self.stream, reply.RESPONSE_HEAD + block)
+            self.client.touch()
+
+    def write(self, branch: Branch, data: bytes) -> None:
+        """Pass on what a branch says; in the middle of a message it keeps the others waiting."""
+        out: list[bytes] = []
+        try:
+            branch.outgoing.feed(data, out)
+        except BadMessageError as error:
+            self.refuse(error.outcome, error.message)
+            return
+        if out:
+            self._order.append((branch, sum(map(len, out))))
+            self.client.send(self.stream, out)
+        else:
+            branch.credit(len(data))
+        self.writer = branch if branch.outgoing.amid else None
+        self._resume()
+
+    def _resume(self) -> None:
+        """Between two messages of one branch, let the others have their turn."""
+        if self.writer is not None or self.done:
+            return
+        if self._injected:
+            out, self._injected = self._injected, []
+            self._order.append((None, sum(map(len, out))))
+            self.client.send(self.stream, out)
+        for branch in self._branches.values():
+            if branch.parked:
+                data, branch.parked = b"".join(branch.parked), []
+                self.write(branch, data)
+                return
+        if self._ending:
+            self.finish()
+
+    def finish(self) -> None:
+        """End the stream well, once the client has and every branch has."""
+        branches = self._branches.values()
+        if not self._ending or self.done or self.waits or self._incoming.begun or self._injected:
+            return
+        if all(branch.finished and not branch.parked for branch in branches):
+            if all(branch.outgoing.between for branch in branches):
+                self.end(Outcome.OK, reply.OK_STATUS)
+            else:
+                self.refuse(Outcome.STREAM_INTERRUPTED, "the engine's last response was cut off")
+
+    def reply_sent(self, count: int) -> None:
+        """Let the branches send more whose responses have left."""
+        order = self._order
+        while count and order:
+            branch, size = order[0]
+            step = min(size, count)
+            count -= step
+            if step == size:
+                order.popleft()
+            else:
+                order[0] = (branch, size - step)
+            if branch is not None:
+                branch.credit(step)
+
+    def release(self) -> None:
+        """Cancel the engines' work."""
+        for branch in self._branches.values():
+            branch.cancel()
+            branch.target.series.messages_out += branch.outgoing.count

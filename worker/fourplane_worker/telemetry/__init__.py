@@ -1,0 +1,1 @@
+"""What a worker reports: metrics, spans and logs."""
