@@ -47,7 +47,7 @@ check: ## The quick part of `test`: what to run before a commit
 fmt: setup ## Format and fix what can be fixed
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
-	"$$(tools/build.sh --path buf)" format -w protos
+	"$$(tools/build.sh buf | cut -f2)" format -w protos
 
 fmt-check: setup ## Tell whether `make fmt` would change something
 	$(VENV)/bin/ruff format --check .
