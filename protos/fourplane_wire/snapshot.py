@@ -81,6 +81,14 @@ def decode_shard(ref: ShardRef, data: bytes) -> Part:
     return part
 
 
+def decode_entry(data: bytes) -> Value:
+    """Return the checked value of one encoded entry."""
+    message = canonical.read(pb.Shard(), data, "the entry")
+    if len(message.entries) != 1:
+        raise SnapshotInvalidError(f"the entry has {len(message.entries)} values")
+    return value_of(message.entries[0])
+
+
 def decode_snapshot(manifest: bytes, shards: Mapping[str, bytes], reuse: Mapping[str, Part] | None = None) -> Decoded:
     """Check everything and return the snapshot; raise a WireError that names what is wrong.
 

@@ -496,7 +496,7 @@ class Route(_message.Message):
     """Metadata key whose value keeps a caller on one backend; empty: none."""
     @_builtins.property
     def backends(self) -> _containers.RepeatedCompositeFieldContainer[Global___Backend]:
-        """Candidates, in the order of the resource."""
+        """Candidates; a compiler orders them by pool, model and version, since their order has no meaning."""
 
     def __init__(
         self,
