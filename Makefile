@@ -66,9 +66,10 @@ types: setup ## mypy, strict
 
 # tests/unit and tests/live are two processes: tests/README.md says why.
 unit: setup ## Tests without a network or a second process
+	@tools/build.sh kubectl-validate >/dev/null || true # without Go, only the tests that need it fail
 	$(PYTEST) tests/unit
 
-live: setup ## Tests against real peers: Triton, stock clients, h2spec, nginx
+live: setup tools debian ## Tests against real peers: Triton, stock clients, h2spec, nginx
 	$(PYTEST) tests/live
 
 generated: setup ## Tell whether generated files are up to date
@@ -90,8 +91,8 @@ tools: ## Build the pinned Go programs that tests use into the cache
 debian: ## Install the Debian packages that live tests use, or say which
 	@tools/debian.sh nginx nghttp2-client
 
-bench: setup ## Measure the worker against other proxies
-	$(PY) bench/run.py
+bench: setup tools debian ## Run the measurements in bench/, one after the other
+	@for script in bench/*.py; do printf '\n==> %s\n' "$$script"; $(PY) "$$script"; done
 
 clean: ## Remove environments and caches of this checkout (what was built into the shared cache stays)
 	rm -rf -- "$(VENV)" "$(RUN_VENV)" "$(CHECKS)" .build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -5,12 +5,12 @@
 set -euo pipefail
 
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
-compile=(.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --upgrade
+compile=(.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --upgrade --python-version 3.11
     --custom-compile-command "make lock")
 
-"${compile[@]}" --python-version 3.11 --all-extras --group build pyproject.toml -o requirements.lock
+"${compile[@]}" --all-extras --group build pyproject.toml -o requirements.lock
 # The same versions as in development: what is tested is what runs.
-"${compile[@]}" --python-version 3.11 --extra worker --group build --constraint requirements.lock pyproject.toml -o requirements-runtime.lock
+"${compile[@]}" --extra worker --group build --constraint requirements.lock pyproject.toml -o requirements-runtime.lock
 engine=worker/fourplane_worker/engine
 if [ -f "$engine/models-env.in" ]; then
     "${compile[@]}" "$engine/models-env.in" -o "$engine/models-env.lock"
