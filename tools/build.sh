@@ -60,7 +60,7 @@ build() {
     target=$(target_of "$name")
     if [ ! -x "$target" ]; then
         package=$(package_of "$name")
-        check_go "$name"
+        check_go "$name" || return 1 # `set -e` is off inside a function that is called in a condition
         mkdir -p "$bin"
         log="$target.log"
         say "$name: building (log: $log)"
