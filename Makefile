@@ -39,10 +39,10 @@ quickstart: ## Run the quickstart with the run-time packages alone; ONCE=1 ends 
 	@"$(RUN_VENV)/bin/python" -m fourplane_cli quickstart $(if $(ONCE),--once)
 
 test: ## Everything that must pass before a commit lands, from nothing installed; says the time of each phase
-	@tools/phases.sh "$(MAKE)" debian setup tools lint types generated unit live
+	@tools/phases.sh "$(MAKE)" debian setup tools -- lint types generated unit live
 
 check: ## The quick part of `test`: what to run before a commit
-	@tools/phases.sh "$(MAKE)" setup lint types unit
+	@tools/phases.sh "$(MAKE)" setup -- lint types unit
 
 fmt: setup ## Format and fix what can be fixed
 	$(VENV)/bin/ruff check --fix .

@@ -1,18 +1,48 @@
 #!/usr/bin/env bash
-# Run make targets one after the other and say how long each took: tools/phases.sh MAKE TARGET...
+# Run make targets one after the other and say how long each took: tools/phases.sh MAKE [NEEDED... --] TARGET...
+#
+# Without one of the needed ones nothing else makes sense, so a failure ends the run. Of the others all are run, whatever
+# fails, so that one run tells everything that is wrong.
 set -euo pipefail
 
 readonly make=$1
 shift
+needed=()
+case " $* " in
+    *" -- "*)
+        while [ "$1" != -- ]; do
+            needed+=("$1")
+            shift
+        done
+        shift
+        ;;
+esac
 report=()
-for phase in "$@"; do
+failed=()
+
+run() {
+    local phase=$1 started=$SECONDS verdict=passed
     printf '\n==> %s\n' "$phase"
-    started=$SECONDS
     if ! "$make" --no-print-directory "$phase"; then
-        printf '\n==> %s failed after %d s\n' "$phase" "$((SECONDS - started))"
-        exit 1
+        verdict=FAILED
+        failed+=("$phase")
     fi
-    report+=("$(printf '%5d s  %s' "$((SECONDS - started))" "$phase")")
+    report+=("$(printf '%5d s  %-10s %s' "$((SECONDS - started))" "$phase" "$verdict")")
+}
+
+summary() {
+    printf '\n==> phases\n'
+    printf '%s\n' "${report[@]}"
+    printf '%5d s  %s\n' "$SECONDS" "in all"
+    [ ${#failed[@]} -eq 0 ] || printf '\nfailed: %s\n' "${failed[*]}"
+}
+
+for phase in "${needed[@]}"; do
+    run "$phase"
+    [ ${#failed[@]} -eq 0 ] || { summary; exit 1; }
 done
-printf '\n==> all passed\n'
-printf '%s\n' "${report[@]}"
+for phase in "$@"; do
+    run "$phase"
+done
+summary
+[ ${#failed[@]} -eq 0 ]
