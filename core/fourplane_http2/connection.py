@@ -21,9 +21,8 @@ from .sending import Sending
 from .states import HALF_CLOSED_LOCAL, OPEN, OVER, Event, Role
 from .streams import Stream
 
-_Receiver = Callable[[Sending, int, int, bytes, int, int], None]
+_Receiver = Callable[[Sending, int, int, bytes], None]
 _RECEIVERS: Final[tuple[_Receiver, ...]] = (
-    receive_data,
     receive_headers,
     receive_priority,
     receive_reset,
@@ -34,8 +33,7 @@ _RECEIVERS: Final[tuple[_Receiver, ...]] = (
     receive_window_update,
     receive_continuation,
 )
-"""Who takes a frame, by its type; the others are ignored (section 4.1)."""
-_KNOWN: Final = len(_RECEIVERS)
+"""Who takes a frame, by its type from HEADERS on; types above are ignored (section 4.1)."""
 
 
 class Connection(Sending):
@@ -114,31 +112,33 @@ class Connection(Sending):
         except ConnectionBrokenError as error:
             self.fail(error.code, error.reason)
 
-    def _receive_frames(self, data: bytes, at: int, size: int) -> None:
+    def _receive_frames(self, data: bytes, at: int, size: int) -> None:  # noqa: C901, PLR0915 -- the hot loop
         """Take all frames of a read, and keep the beginning of one that has not come whole."""
         largest = self.limits.max_frame_size
         while size - at >= HEAD_BYTES:
             word, flags, stream_id = unpack_head(data, at)
             length, kind = word >> 8, word & 0xFF
-            start = at + HEAD_BYTES
-            stop = start + length
             if length > largest:
                 raise ConnectionBrokenError(ErrorCode.FRAME_SIZE_ERROR, "a frame is too large")
             stream_id &= MAX_ID
             if self.expected >= 0:
                 self._check_expected(kind, flags, stream_id)
-            if stop > size and (kind or size <= start):
+            start = at + HEAD_BYTES
+            payload = data[start : start + length]
+            if len(payload) < length and (kind or not payload):
                 # Payload of DATA is passed on as it comes; any other frame must be whole.
                 self.needed = HEAD_BYTES + (length if kind else 1)
                 break
-            at = stop
-            if kind < _KNOWN:
-                try:
-                    _RECEIVERS[kind](self, stream_id, flags, data, start, stop)
-                except StreamBrokenError as error:
-                    self._break_stream(error)
-                if self.ended:
-                    return
+            at = start + length
+            try:
+                if not kind:
+                    receive_data(self, stream_id, flags, payload, length)
+                elif kind <= CONTINUATION:
+                    _RECEIVERS[kind - 1](self, stream_id, flags, payload)
+            except StreamBrokenError as error:
+                self._break_stream(error)
+            if self.ended:
+                return
         else:
             self.needed = HEAD_BYTES
         if at < size:
@@ -181,5 +181,3 @@ class Connection(Sending):
             self.handler.on_reset(stream, error.code)
         if self.role is Role.SERVER:
             self.charge(self.resets, self.completed)
-
-

@@ -3,6 +3,7 @@
 from . import frames
 from .errors import ConnectionBrokenError, ErrorCode, StreamBrokenError
 from .frames import ACK, SETTING, TWO_WORDS, unpack_word
+from .hpack.encoder import SIZE_UPDATE_ZERO
 from .sending import Sending
 from .states import CONTROL_RECEIPT, Answer, Event, Role
 from .streams import Stream
@@ -14,26 +15,37 @@ _PING_BYTES = 8
 _GOAWAY_BYTES = 8
 _SETTING_BYTES = 6
 
+_UNBOUNDED = (0, 2**32 - 1, _PROTOCOL)
+_COMMON_BOUNDS = {
+    frames.INITIAL_WINDOW_SIZE: (0, frames.MAX_WINDOW, ErrorCode.FLOW_CONTROL_ERROR),
+    frames.MAX_FRAME_SIZE: (frames.MIN_MAX_FRAME, frames.MAX_MAX_FRAME, _PROTOCOL),
+}
+_BOUNDS = {
+    Role.SERVER: _COMMON_BOUNDS | {frames.ENABLE_PUSH: (0, 1, _PROTOCOL)},
+    Role.CLIENT: _COMMON_BOUNDS | {frames.ENABLE_PUSH: (0, 0, _PROTOCOL)},
+}
+"""The values that a setting may have, and the error of another (section 6.5.2); a server may not enable push."""
 
-def receive_priority(link: Sending, stream_id: int, flags: int, data: bytes, start: int, stop: int) -> None:
+
+def receive_priority(link: Sending, stream_id: int, flags: int, payload: bytes) -> None:
     """Check PRIORITY and do nothing with it (section 6.3)."""
     if not stream_id:
         raise ConnectionBrokenError(_PROTOCOL, "PRIORITY without a stream")
     link.charge(link.priorities, link.work)
-    if stop - start != _PRIORITY_BYTES:
+    if len(payload) != _PRIORITY_BYTES:
         raise StreamBrokenError(stream_id, ErrorCode.FRAME_SIZE_ERROR, "PRIORITY must have 5 bytes")
-    if unpack_word(data, start)[0] & frames.MAX_ID == stream_id:  # RFC 7540, section 5.3.1
+    if unpack_word(payload, 0)[0] & frames.MAX_ID == stream_id:  # RFC 7540, section 5.3.1
         raise StreamBrokenError(stream_id, _PROTOCOL, "a stream depends on itself")
 
 
-def receive_reset(link: Sending, stream_id: int, flags: int, data: bytes, start: int, stop: int) -> None:
+def receive_reset(link: Sending, stream_id: int, flags: int, payload: bytes) -> None:
     """Take RST_STREAM (section 6.4)."""
-    _check_size(stop - start, _WORD_BYTES, "RST_STREAM")
+    _check_size(len(payload), _WORD_BYTES, "RST_STREAM")
     stream = link.open_streams.get(stream_id)
     if stream is None:
         _stray(link, stream_id, "RST_STREAM")
         return
-    code: int = unpack_word(data, start)[0]
+    code: int = unpack_word(payload, 0)[0]
     link.remove(stream, Event.RESET_RECEIVED)
     if link.role is Role.CLIENT:
         # A server can reset only what we opened, so there is nothing to bound.
@@ -46,43 +58,40 @@ def receive_reset(link: Sending, stream_id: int, flags: int, data: bytes, start:
     link.charge(link.resets, link.completed)
 
 
-def receive_settings(link: Sending, stream_id: int, flags: int, data: bytes, start: int, stop: int) -> None:
+def receive_settings(link: Sending, stream_id: int, flags: int, payload: bytes) -> None:
     """Take SETTINGS or their acknowledgement (section 6.5)."""
     if stream_id:
         raise ConnectionBrokenError(_PROTOCOL, "SETTINGS on a stream")
     if flags & ACK:
-        _check_size(stop - start, 0, "an acknowledgement of SETTINGS")
-        if link.acknowledged or not link.peer_ready:
-            link.charge(link.settings, link.work)
+        _check_size(len(payload), 0, "an acknowledgement of SETTINGS")
         _acknowledge(link)
         return
-    if (stop - start) % _SETTING_BYTES:
+    if len(payload) % _SETTING_BYTES:
         raise ConnectionBrokenError(ErrorCode.FRAME_SIZE_ERROR, "SETTINGS must have a multiple of 6 bytes")
     link.charge(link.settings, link.work)
     streams_before = link.peer_streams
-    for key, value in SETTING.iter_unpack(data[start:stop]):
+    for key, value in SETTING.iter_unpack(payload):
         _apply(link, key, value)
     link.put(frames.frame(frames.SETTINGS, ACK, 0, b""))
     first = not link.peer_ready
     link.peer_ready = True
-    if first and link.expected == frames.SETTINGS:
+    if first:
         link.expected = -1
     if first or link.peer_streams != streams_before:
         link.handler.on_ready()
     link.flush()
 
 
-def receive_push_promise(link: Sending, stream_id: int, flags: int, data: bytes, start: int, stop: int) -> None:
+def receive_push_promise(link: Sending, stream_id: int, flags: int, payload: bytes) -> None:
     """Refuse PUSH_PROMISE: clients cannot push, and we have told servers not to (section 6.6)."""
     raise ConnectionBrokenError(_PROTOCOL, "PUSH_PROMISE is not allowed")
 
 
-def receive_ping(link: Sending, stream_id: int, flags: int, data: bytes, start: int, stop: int) -> None:
+def receive_ping(link: Sending, stream_id: int, flags: int, payload: bytes) -> None:
     """Answer PING (section 6.7)."""
     if stream_id:
         raise ConnectionBrokenError(_PROTOCOL, "PING on a stream")
-    _check_size(stop - start, _PING_BYTES, "PING")
-    payload = data[start:stop]
+    _check_size(len(payload), _PING_BYTES, "PING")
     link.charge(link.pings, link.work)
     if flags & ACK:
         link.handler.on_pong(payload)
@@ -90,17 +99,17 @@ def receive_ping(link: Sending, stream_id: int, flags: int, data: bytes, start: 
         link.put(frames.frame(frames.PING, ACK, 0, payload))
 
 
-def receive_goaway(link: Sending, stream_id: int, flags: int, data: bytes, start: int, stop: int) -> None:
+def receive_goaway(link: Sending, stream_id: int, flags: int, payload: bytes) -> None:
     """Take GOAWAY: open no more streams, and give up those that the server has not processed (section 6.8)."""
     if stream_id:
         raise ConnectionBrokenError(_PROTOCOL, "GOAWAY on a stream")
-    if stop - start < _GOAWAY_BYTES:
+    if len(payload) < _GOAWAY_BYTES:
         raise ConnectionBrokenError(ErrorCode.FRAME_SIZE_ERROR, "GOAWAY must have 8 bytes or more")
     link.charge(link.settings, link.work)
-    last, code = TWO_WORDS.unpack_from(data, start)
+    last, code = TWO_WORDS.unpack_from(payload)
     last &= frames.MAX_ID
     link.closing = True
-    link.handler.on_goaway(last, code, data[start + _GOAWAY_BYTES : stop])
+    link.handler.on_goaway(last, code, payload[_GOAWAY_BYTES:])
     if link.role is Role.CLIENT:
         for stream in [stream for stream in link.open_streams.values() if stream.id > last]:
             if stream.id in link.open_streams:
@@ -108,11 +117,11 @@ def receive_goaway(link: Sending, stream_id: int, flags: int, data: bytes, start
                 link.handler.on_refused(stream)
 
 
-def receive_window_update(link: Sending, stream_id: int, flags: int, data: bytes, start: int, stop: int) -> None:
+def receive_window_update(link: Sending, stream_id: int, flags: int, payload: bytes) -> None:
     """Take WINDOW_UPDATE and send what it lets go (section 6.9)."""
-    _check_size(stop - start, _WORD_BYTES, "WINDOW_UPDATE")
+    _check_size(len(payload), _WORD_BYTES, "WINDOW_UPDATE")
     link.charge(link.window_updates, link.work)
-    increment: int = unpack_word(data, start)[0] & frames.MAX_WINDOW
+    increment: int = unpack_word(payload, 0)[0] & frames.MAX_WINDOW
     if not stream_id:
         link.send_window += increment
         if not increment or link.send_window > frames.MAX_WINDOW:
@@ -151,6 +160,7 @@ def _stray(link: Sending, stream_id: int, what: str) -> None:
 def _acknowledge(link: Sending) -> None:
     """Go by our own SETTINGS from now on: the peer knows them."""
     if link.acknowledged:
+        link.charge(link.settings, link.work)
         return
     link.acknowledged = True
     link.decoder.allow(link.limits.header_table_size)
@@ -162,21 +172,19 @@ def _acknowledge(link: Sending) -> None:
 
 def _apply(link: Sending, key: int, value: int) -> None:
     """Apply one of the peer's settings (section 6.5.2); unknown ones are ignored."""
+    low, high, code = _BOUNDS[link.role].get(key, _UNBOUNDED)
+    if not low <= value <= high:
+        raise ConnectionBrokenError(code, f"the value of setting {key} is out of range")
     match key:
         case frames.HEADER_TABLE_SIZE:
             # Our encoder uses no table. It owes the peer word of that once the peer's bound falls below the default.
-            if value < 4096:  # noqa: PLR2004
-                link.block_prefix = b"\x20"
-        case frames.ENABLE_PUSH:
-            if value > 1 or (value and link.role is Role.CLIENT):
-                raise ConnectionBrokenError(_PROTOCOL, "ENABLE_PUSH is out of range")
+            if value < frames.DEFAULT_TABLE:
+                link.block_prefix = SIZE_UPDATE_ZERO
         case frames.MAX_CONCURRENT_STREAMS:
             link.peer_streams = value
         case frames.INITIAL_WINDOW_SIZE:
             _resize_windows(link, value)
         case frames.MAX_FRAME_SIZE:
-            if not frames.MIN_MAX_FRAME <= value <= frames.MAX_MAX_FRAME:
-                raise ConnectionBrokenError(_PROTOCOL, "MAX_FRAME_SIZE is out of range")
             link.peer_frame = value
         case _:
             pass
@@ -184,8 +192,6 @@ def _apply(link: Sending, key: int, value: int) -> None:
 
 def _resize_windows(link: Sending, value: int) -> None:
     """Change the send windows of all streams, below zero if need be (section 6.9.2)."""
-    if value > frames.MAX_WINDOW:
-        raise ConnectionBrokenError(ErrorCode.FLOW_CONTROL_ERROR, "INITIAL_WINDOW_SIZE is out of range")
     change = value - link.peer_window
     link.peer_window = value
     for stream in link.open_streams.values():

@@ -4,47 +4,42 @@ from . import frames
 from .errors import ConnectionBrokenError, ErrorCode, StreamBrokenError
 from .frames import END_STREAM, PADDED
 from .sending import Sending
-from .states import DATA_RECEIPT, HALF_CLOSED_LOCAL, OPEN, RECEIVING, Answer, Role
-from .streams import Stream
+from .states import DATA_RECEIPT, HALF_CLOSED_LOCAL, OPEN, RECEIVING, Answer
+from .streams import NO_HEAD, UNKNOWN, Stream
 
 
-def receive_data(link: Sending, stream_id: int, flags: int, data: bytes, start: int, stop: int) -> None:
-    """Take a DATA frame; `stop` may lie beyond what has come of it."""
-    length = stop - start
+def receive_data(link: Sending, stream_id: int, flags: int, payload: bytes, length: int) -> None:  # noqa: C901, PLR0915
+    """Take a DATA frame of this length, of whose payload some may still be to come."""
     _take_window(link, length)
-    missing = stop - len(data)
-    if missing > 0:
+    missing = length - len(payload)
+    if missing:
         link.rest, link.rest_stream, link.rest_padding = missing, None, 0
     stream = link.open_streams.get(stream_id)
     if stream is None or (stream.state is not OPEN and stream.state is not HALF_CLOSED_LOCAL):
         _refuse(link, stream_id)
         return
-    if link.role is Role.CLIENT and not stream.headed:
-        raise StreamBrokenError(stream_id, ErrorCode.PROTOCOL_ERROR, "DATA came before a response's head")
     stream.receive_window -= length
     if stream.receive_window < 0:
         raise StreamBrokenError(stream_id, ErrorCode.FLOW_CONTROL_ERROR, "DATA above the stream's window")
     padding = 0
     if flags & PADDED:
-        padding = _padding(link, stream, data, start, length)
-        start += 1
+        payload, padding = _unpad(link, stream, payload, length)
         length -= padding + 1
-    end = bool(flags & END_STREAM)
-    if stream.expected >= 0:
+    end = flags & END_STREAM == END_STREAM
+    if stream.expected != UNKNOWN:
         _expect(stream, length, end)
-    if missing > 0:
-        if missing > padding:
-            _start_rest(link, stream, data[start:], missing, padding, end)
-            return
-        link.rest = missing
-    if length:
+    if missing > padding:
+        link.rest_stream, link.rest_padding, link.rest_end = stream, padding, end
+        end = False
+    if payload:
         link.work += 1
     elif not end:
-        link.charge(link.empty_frames, link.work)
+        if not length:
+            link.charge(link.empty_frames, link.work)
         return
     if end:
         link.end_received(stream)
-    link.handler.on_data(stream, data[start : start + length], end)
+    link.handler.on_data(stream, payload, end)
 
 
 def receive_rest(link: Sending, data: bytes, at: int) -> int:
@@ -68,15 +63,6 @@ def receive_rest(link: Sending, data: bytes, at: int) -> int:
     return at + len(payload)
 
 
-def _start_rest(link: Sending, stream: Stream, payload: bytes, missing: int, padding: int, end: bool) -> None:
-    """Pass on the part that has come, and note what is to come."""
-    link.work += 1
-    link.rest, link.rest_padding = missing, padding
-    link.rest_stream, link.rest_end = stream, end
-    if payload:
-        link.handler.on_data(stream, payload, False)
-
-
 def _take_window(link: Sending, length: int) -> None:
     """Count against the connection's window, and reopen it at once by halves: it holds nobody back by itself."""
     window = link.receive_window - length
@@ -88,17 +74,19 @@ def _take_window(link: Sending, length: int) -> None:
     link.receive_window = window
 
 
-def _padding(link: Sending, stream: Stream, data: bytes, start: int, length: int) -> int:
-    """Return the padding's length, which is credited at once with the octet that told it (section 6.1)."""
-    if not length or data[start] >= length:
+def _unpad(link: Sending, stream: Stream, payload: bytes, length: int) -> tuple[bytes, int]:
+    """Return payload alone, and its padding's length, which is credited at once with the octet that told it."""
+    if not length or payload[0] >= length:
         raise ConnectionBrokenError(ErrorCode.PROTOCOL_ERROR, "padding is as long as its frame")
-    padding = data[start]
-    link.give_credit(stream, padding + 1)
-    return padding
+    padding = payload[0]
+    link.credit(stream, padding + 1)
+    return payload[1 : length - padding], padding
 
 
 def _expect(stream: Stream, length: int, end: bool) -> None:
-    """Count DATA against the content-length (section 8.1.1)."""
+    """Insist on a head before DATA, and count DATA against its content-length (section 8.1.1)."""
+    if stream.expected == NO_HEAD:
+        raise StreamBrokenError(stream.id, ErrorCode.PROTOCOL_ERROR, "DATA came before a response's head")
     stream.expected -= length
     if stream.expected < 0 or (end and stream.expected):
         raise StreamBrokenError(stream.id, ErrorCode.PROTOCOL_ERROR, "DATA differs from content-length")

@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from .hpack.decoder import Check
+
 Pair = tuple[bytes, bytes]
 Flaw = Callable[[list[Pair], int], str | None]
 """Says what is wrong with a block of some kind, given its fields and their marks added up."""
@@ -33,42 +35,56 @@ _PSEUDO_BITS: Final = (1 << _BITS * 5) - 1
 _COLON: Final = ord(":")
 
 _NAME: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+")
-_TOKEN: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_FILLED: Final = re.compile(rb"[^\x00\r\n]+")
-_CLEAN: Final = re.compile(rb"[^\x00\r\n]*")
-_NOTHING: Final = re.compile(rb"(?!)")
 
-_SPECIAL: Final[Mapping[bytes, tuple[int, re.Pattern[bytes]]]] = {
-    b":method": (METHOD, _TOKEN),
-    b":scheme": (SCHEME, _FILLED),
-    b":path": (PATH, _FILLED),
-    b":authority": (AUTHORITY, _CLEAN),
-    b":status": (STATUS, re.compile(rb"[1-9][0-9][0-9]")),
-    b"content-length": (LENGTH, re.compile(rb"[0-9]{1,18}")),
-    b"te": (0, re.compile(rb"(?i:trailers)")),  # section 8.2.2, like the next ones
-    b"connection": (0, _NOTHING),
-    b"keep-alive": (0, _NOTHING),
-    b"proxy-connection": (0, _NOTHING),
-    b"transfer-encoding": (0, _NOTHING),
-    b"upgrade": (0, _NOTHING),
+
+def _clean(value: bytes) -> int:
+    return MALFORMED if b"\0" in value or b"\n" in value or b"\r" in value else 0
+
+
+def _malformed(value: bytes) -> int:
+    return MALFORMED
+
+
+def _matching(mark: int, pattern: bytes) -> Check:
+    """Return the check of a name that adds to a counter and whose value must be like this."""
+    matches = re.compile(pattern).fullmatch
+    return lambda value: mark if matches(value) else mark | MALFORMED
+
+
+_CHECKS: Final[Mapping[bytes, Check]] = {
+    b":method": _matching(METHOD, rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"),
+    b":scheme": _matching(SCHEME, rb"[^\x00\r\n]+"),
+    b":path": _matching(PATH, rb"[^\x00\r\n]+"),
+    b":authority": _matching(AUTHORITY, rb"[^\x00\r\n]*"),
+    b":status": _matching(STATUS, rb"[1-9][0-9][0-9]"),
+    b"content-length": _matching(LENGTH, rb"[0-9]{1,18}"),
+    b"te": _matching(0, rb"(?i:trailers)"),  # section 8.2.2, like the next ones
+    b"connection": _malformed,
+    b"keep-alive": _malformed,
+    b"proxy-connection": _malformed,
+    b"transfer-encoding": _malformed,
+    b"upgrade": _malformed,
 }
 
 
-def judge(name: bytes, value: bytes) -> int:
-    """Return a field's mark: which counter it adds to, and whether it makes its block malformed (section 8.2)."""
-    special = _SPECIAL.get(name)
-    if special is not None:
-        mark, pattern = special
-        return mark if pattern.fullmatch(value) else mark | MALFORMED
-    if b"\0" in value or b"\n" in value or b"\r" in value or not _NAME.fullmatch(name):
-        return MALFORMED
-    return 0
+def judge(name: bytes) -> Check:
+    """Return what marks this name's values: which counter a field adds to, and whether it is malformed (section 8.2).
+
+    Names are judged apart from values because they come again where values do not.
+    """
+    check = _CHECKS.get(name)
+    if check is not None:
+        return check
+    return _clean if _NAME.fullmatch(name) else _malformed
+
+
+_REQUESTS: Final = frozenset({METHOD + SCHEME + PATH, METHOD + SCHEME + PATH + AUTHORITY})
 
 
 def request_flaw(pairs: list[Pair], marks: int) -> str | None:
     """Say what is wrong with a request's head (section 8.3.1)."""
     pseudo = marks & _PSEUDO_BITS
-    if pseudo not in {METHOD + SCHEME + PATH, METHOD + SCHEME + PATH + AUTHORITY} and not _connects(pairs, pseudo):
+    if pseudo not in _REQUESTS and not _connects(pairs, pseudo):
         return "a request needs one :method, :scheme and :path, at most one :authority and no other pseudo-header"
     return _common_flaw(pairs, marks)
 

@@ -32,6 +32,7 @@ HEAD_BYTES: Final = 9
 MAX_ID: Final = 2**31 - 1
 MAX_WINDOW: Final = 2**31 - 1
 DEFAULT_WINDOW: Final = 65_535
+DEFAULT_TABLE: Final = 4096
 MIN_MAX_FRAME: Final = 16_384
 MAX_MAX_FRAME: Final = 2**24 - 1
 

@@ -6,18 +6,18 @@ from .fields import Fields, Flaw, content_length, request_flaw, response_flaw, t
 from .frames import CONTINUATION, END_HEADERS, END_STREAM, HAS_PRIORITY, MAX_ID, PADDED, unpack_word
 from .sending import Sending
 from .states import HALF_CLOSED_REMOTE, HEADERS_RECEIPT, OPEN, RECEIVING, Answer, Event, Role
-from .streams import Stream
+from .streams import NO_HEAD, Stream
 
 _PRIORITY_BYTES = 5
 _INFORMATIONAL = ord("1")
 
 
-def receive_headers(link: Sending, stream_id: int, flags: int, data: bytes, start: int, stop: int) -> None:
+def receive_headers(link: Sending, stream_id: int, flags: int, payload: bytes) -> None:
     """Take a HEADERS frame; without END_HEADERS only CONTINUATION may follow."""
     if flags & (PADDED | HAS_PRIORITY):
-        start, stop = _trim(stream_id, flags, data, start, stop)
+        payload = _trim(stream_id, flags, payload)
     if flags & END_HEADERS:
-        _complete(link, stream_id, data[start:stop], bool(flags & END_STREAM))
+        _complete(link, stream_id, payload, bool(flags & END_STREAM))
         return
     if not stream_id:
         raise ConnectionBrokenError(ErrorCode.PROTOCOL_ERROR, "HEADERS without a stream")
@@ -26,16 +26,16 @@ def receive_headers(link: Sending, stream_id: int, flags: int, data: bytes, star
     link.block_end = bool(flags & END_STREAM)
     link.block = []
     link.block_bytes = 0
-    _add_fragment(link, data[start:stop])
+    _add_fragment(link, payload)
 
 
-def receive_continuation(link: Sending, stream_id: int, flags: int, data: bytes, start: int, stop: int) -> None:
+def receive_continuation(link: Sending, stream_id: int, flags: int, payload: bytes) -> None:
     """Take a CONTINUATION frame; the dispatch lets it through only within a block of its stream."""
     if link.expected != CONTINUATION:
         raise ConnectionBrokenError(ErrorCode.PROTOCOL_ERROR, "CONTINUATION without HEADERS")
     if len(link.block) > link.limits.max_continuations:
         raise ConnectionBrokenError(ErrorCode.ENHANCE_YOUR_CALM, "too many CONTINUATIONs")
-    _add_fragment(link, data[start:stop])
+    _add_fragment(link, payload)
     if flags & END_HEADERS:
         block = b"".join(link.block)
         link.block = []
@@ -43,23 +43,18 @@ def receive_continuation(link: Sending, stream_id: int, flags: int, data: bytes,
         _complete(link, stream_id, block, link.block_end)
 
 
-def _trim(stream_id: int, flags: int, data: bytes, start: int, stop: int) -> tuple[int, int]:
-    """Return where the fragment lies between priority and padding (section 6.2)."""
-    needed = (1 if flags & PADDED else 0) + (_PRIORITY_BYTES if flags & HAS_PRIORITY else 0)
-    if stop - start < needed:
+def _trim(stream_id: int, flags: int, payload: bytes) -> bytes:
+    """Return the fragment between priority and padding (section 6.2)."""
+    start = (1 if flags & PADDED else 0) + (_PRIORITY_BYTES if flags & HAS_PRIORITY else 0)
+    if len(payload) < start:
         raise ConnectionBrokenError(ErrorCode.FRAME_SIZE_ERROR, "HEADERS is too short for its flags")
-    padding = 0
-    if flags & PADDED:
-        padding = data[start]
-        start += 1
-    if flags & HAS_PRIORITY:
-        if unpack_word(data, start)[0] & MAX_ID == stream_id:
-            # RFC 7540, section 5.3.1; a stream error would need the block decoded first.
-            raise ConnectionBrokenError(ErrorCode.PROTOCOL_ERROR, "a stream depends on itself")
-        start += _PRIORITY_BYTES
-    if padding > stop - start:
+    stop = len(payload) - (payload[0] if flags & PADDED else 0)
+    if stop < start:
         raise ConnectionBrokenError(ErrorCode.PROTOCOL_ERROR, "padding is as long as its frame")
-    return start, stop - padding
+    if flags & HAS_PRIORITY and unpack_word(payload, start - _PRIORITY_BYTES)[0] & MAX_ID == stream_id:
+        # RFC 7540, section 5.3.1; a stream error would need the block decoded first.
+        raise ConnectionBrokenError(ErrorCode.PROTOCOL_ERROR, "a stream depends on itself")
+    return payload[start:stop]
 
 
 def _add_fragment(link: Sending, fragment: bytes) -> None:
@@ -79,7 +74,7 @@ def _complete(link: Sending, stream_id: int, block: bytes, end: bool) -> None:
             _open(link, stream_id, block, end)
         else:
             _refuse(link, stream_id, block)
-    elif link.role is Role.CLIENT and not stream.headed:
+    elif stream.expected == NO_HEAD:
         _answer(link, stream, block, end)
     else:
         _end(link, stream, block, end)
@@ -117,7 +112,6 @@ def _answer(link: Sending, stream: Stream, block: bytes, end: bool) -> None:
             raise StreamBrokenError(stream.id, ErrorCode.PROTOCOL_ERROR, "an informational response ends the stream")
         link.charge(link.empty_frames, link.work)
         return
-    stream.headed = True
     stream.expected = fields.length
     if end:
         if fields.length > 0:
@@ -200,4 +194,3 @@ def _refuse(link: Sending, stream_id: int, block: bytes) -> None:
     if answer is Answer.STREAM_CLOSED:
         raise StreamBrokenError(stream_id, ErrorCode.STREAM_CLOSED, "HEADERS on a stream that has ended")
     link.charge(link.strays, link.completed)
-

@@ -39,8 +39,8 @@ class Limits:
     """Bytes of one decoded name or value; a block with a longer one is too large."""
     header_table_size: int = 0
     """Bytes of the dynamic table that we announce; 0 makes header blocks stateless and so memoisable."""
-    decoded_cache_bytes: int = 1024 * 1024
-    """Bytes of repeated header fields kept decoded, for each connection: a thousand tokens of a kilobyte."""
+    decoded_cache_bytes: int = 4 * 1024 * 1024
+    """Bytes of repeated header fields kept decoded, for each connection: above a thousand tokens of a kilobyte."""
     block_memo_bytes: int = 128 * 1024
     """Bytes of repeated whole header blocks kept decoded, for each connection."""
     remembered_resets: int = 1024

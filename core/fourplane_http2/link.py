@@ -92,6 +92,10 @@ class Link:
         self.rest_stream: Stream | None = None
         self.rest_end = False
         self.rest_padding = 0
+        self._init_blocks()
+
+    def _init_blocks(self) -> None:
+        limits = self.limits
         self.expected = frames.SETTINGS
         """The only frame type allowed now, or -1: SETTINGS at first, CONTINUATION within a block."""
         self.max_block = limits.max_header_list_bytes * limits.max_header_multiple
@@ -142,7 +146,7 @@ class Link:
         self.out.append(greeting)
 
     def put(self, data: bytes) -> None:
-        """Put out what is not DATA; it goes even while the transport is paused, and is counted then."""
+        """Put out what is not DATA; it goes even while the transport is paused, counted."""
         self.out.append(data)
         if self.paused:
             self.backlog += len(data)
@@ -198,8 +202,8 @@ class Link:
         if len(memory) > self.limits.remembered_resets:
             del memory[next(iter(memory))]
 
-    def give_credit(self, stream: Stream, count: int) -> None:
-        """Reopen a stream's receive window by bytes consumed, in steps of half of it (section 6.9.1)."""
+    def credit(self, stream: Stream, count: int) -> None:
+        """Learn that `count` received payload bytes are consumed: reopen the window by halves (section 6.9.1)."""
         if stream.state is not OPEN and stream.state is not HALF_CLOSED_LOCAL:
             return
         stream.uncredited += count
@@ -226,5 +230,3 @@ class Link:
                 self.remove(stream, Event.LOST)
                 self.handler.on_reset(stream, code)
         self.handler.on_end(error)
-
-

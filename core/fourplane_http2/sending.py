@@ -50,9 +50,10 @@ class Sending(Link):
             _check_misuse(stream)
             return
         size = len(data)
-        if stream.queued or size > stream.send_window or size > self.send_window or size > self.peer_frame:
-            self._queue_data(stream, data, end)
-        elif self.paused and size:
+        # Where something waits, not even an end alone may overtake it.
+        waits = stream.queued or self.paused
+        room = -1 if waits else min(stream.send_window, self.send_window, self.peer_frame)
+        if size > room:
             self._queue_data(stream, data, end)
         elif size or end:
             self._put_data(stream, data, size, end)
@@ -66,10 +67,6 @@ class Sending(Link):
         self.paused = False
         self.backlog = 0
         self.flush()
-
-    def credit(self, stream: Stream, count: int) -> None:
-        """Tell that `count` received payload bytes of this stream are consumed, which reopens its window."""
-        self.give_credit(stream, count)
 
     def flush(self) -> None:
         """Send queued DATA, one frame of each stream in turn, until a window or the transport stops it."""
@@ -140,6 +137,6 @@ class Sending(Link):
 
 
 def _check_misuse(stream: Stream) -> None:
-    """Sending on a stream that was reset does nothing, since its owner may learn of it late; after its end is a bug."""
+    """Let sending on a stream that was reset pass, since its owner may learn of it late; after its end it is a bug."""
     if stream.ending and stream.state not in OVER:
         raise MisuseError("the local side has ended")

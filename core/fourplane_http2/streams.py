@@ -1,8 +1,12 @@
 """One stream: its state, its windows and what waits to be sent on it."""
 
 from collections import deque
+from typing import Final
 
 from .states import OVER, SENDING, State
+
+UNKNOWN: Final = -1
+NO_HEAD: Final = -2
 
 
 class Stream:
@@ -12,7 +16,6 @@ class Stream:
         "context",
         "ending",
         "expected",
-        "headed",
         "id",
         "queue",
         "queued",
@@ -24,8 +27,10 @@ class Stream:
         "uncredited",
     )
 
-    def __init__(self, id: int, state: State, send_window: int, receive_window: int, context: object = None) -> None:
-        self.id = id
+    def __init__(
+        self, stream_id: int, state: State, send_window: int, receive_window: int, context: object = None
+    ) -> None:
+        self.id = stream_id
         self.context = context
         self.state = state
         self.send_window = send_window
@@ -43,10 +48,8 @@ class Stream:
         """The owner has ended its side; END_STREAM may still wait behind queued DATA."""
         self.ready = False
         """It stands in the connection's rotation."""
-        self.headed = False
-        """The peer's head has come (client role)."""
-        self.expected = -1
-        """Bytes of DATA still to come by the peer's content-length; -1 where it named none."""
+        self.expected = NO_HEAD
+        """Bytes of DATA still to come by the peer's content-length, or UNKNOWN, or NO_HEAD before its head came."""
 
     @property
     def local_closed(self) -> bool:

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from functools import cache
 from typing import Final
 
-from ..cache import Cache
-from ..errors import HpackError
+from fourplane_http2.cache import Cache
+from fourplane_http2.errors import HpackError
+
 from .huffman import decode_huffman
 from .integers import read_on
 from .tables import STATIC
@@ -14,8 +15,10 @@ from .tables import STATIC
 Pair = tuple[bytes, bytes]
 Entry = tuple[Pair, int, int]
 """A field, what the judge says of it, and its size in a header list."""
-Judge = Callable[[bytes, bytes], int]
-"""Says of a field, once for all its comings, a number; those of a block's fields are added up."""
+Check = Callable[[bytes], int]
+"""Says of a value a number, once for all comings of the field; those of a block's fields are added up."""
+Judge = Callable[[bytes], Check]
+"""Says of a name how to judge its values."""
 
 _STATIC_COUNT: Final = len(STATIC)
 _ENTRY_OVERHEAD: Final = 32
@@ -24,22 +27,27 @@ _TOO_HEAVY: Final = 1 << 40
 """The size given to a field with a string above the bound: no list has room for it."""
 
 
-def judge_nothing(name: bytes, value: bytes) -> int:
+def judge_nothing(name: bytes) -> Check:
     """Say nothing of any field."""
-    return 0
+    return lambda _value: 0
 
 
 @cache
-def _static_entries(judge: Judge) -> tuple[Entry, ...]:
-    nothing: Entry = ((b"", b""), 0, 0)
-    return (nothing, *((pair, judge(*pair), len(pair[0]) + len(pair[1]) + _ENTRY_OVERHEAD) for pair in STATIC))
+def _static_entries(judge: Judge) -> tuple[tuple[Entry, ...], tuple[tuple[bytes, Check], ...]]:
+    """Return the static table, from index 1 on, as fields and as names."""
+    names = tuple((name, judge(name)) for name, _ in ((b"", b""), *STATIC))
+    fields = tuple(
+        (pair, names[index][1](pair[1]), len(pair[0]) + len(pair[1]) + _ENTRY_OVERHEAD)
+        for index, pair in enumerate(((b"", b""), *STATIC))
+    )
+    return fields, names
 
 
 class HpackDecoder:
     """Decode one connection's header blocks, in the order in which they come."""
 
     __slots__ = (
-        "_allowed", "_fields", "_judge", "_max_string", "_names", "_static", "_table", "_table_bytes",
+        "_allowed", "_fields", "_judge", "_max_string", "_names", "_static", "_static_names", "_table", "_table_bytes",
         "stateless", "table_size",
     )  # fmt: skip
 
@@ -47,10 +55,10 @@ class HpackDecoder:
         self, judge: Judge = judge_nothing, max_string: int = 1 << 20, cache_bytes: int = 1 << 20, allowed: int = 4096
     ) -> None:
         self._judge = judge
-        self._static = _static_entries(judge)
+        self._static, self._static_names = _static_entries(judge)
         self._max_string = max_string
         self._fields: Cache[Entry] = Cache(cache_bytes)
-        self._names: Cache[bytes] = Cache(cache_bytes // 8)
+        self._names: Cache[tuple[bytes, Check]] = Cache(cache_bytes // 8)
         self._table: deque[Entry] = deque()
         self._table_bytes = 0
         self.table_size = _DEFAULT_TABLE
@@ -73,7 +81,7 @@ class HpackDecoder:
         except IndexError:
             raise HpackError("a header block ends within a field") from None
 
-    def _decode(self, block: bytes) -> tuple[list[Pair], int, int]:  # noqa: PLR0912, PLR0915 -- the hot loop
+    def _decode(self, block: bytes) -> tuple[list[Pair], int, int]:  # noqa: C901, PLR0912, PLR0915 -- the hot loop
         pairs: list[Pair] = []
         add = pairs.append
         known = self._fields.young
@@ -118,10 +126,9 @@ class HpackDecoder:
                 at += length
                 if at > size:
                     raise HpackError("a header block ends within a string")
-                found = known.get(block[start:at]) if index <= _STATIC_COUNT else None
-                if found is None:
-                    found = self._literal(block, (start, name_end, value_start, at), index)
-                entry = found
+                key = block[start:at]
+                found = known.get(key) if index <= _STATIC_COUNT else None
+                entry = found or self._literal(key, index, name_end - start, value_start - start)
                 if first & 0x40:
                     self._insert(entry)
             pair, mark, entry_weight = entry
@@ -137,44 +144,41 @@ class HpackDecoder:
             raise HpackError("an index is out of range")
         return self._table[place]
 
-    def _literal(self, block: bytes, places: tuple[int, int, int, int], index: int) -> Entry:
+    def _literal(self, key: bytes, index: int, name_end: int, value_start: int) -> Entry:
         """Decode a literal that is not at hand, and remember it unless the dynamic table gave its name."""
-        start, name_end, value_start, end = places
-        key = block[start:end]
         in_table = index > _STATIC_COUNT
-        if not in_table and (known := self._fields.recall(key)) is not None:
-            return known
         if in_table:
             name = self._indexed(index)[0][0]
-        elif index:
-            name = STATIC[index - 1][0]
+            check = self._judge(name)
         else:
-            name = self._name(block[start + 1 : name_end])
-        value = block[value_start:end]
-        if block[name_end] & 0x80:
+            known = self._fields.recall(key)
+            if known is not None:
+                return known
+            name, check = self._static_names[index] if index else self._name(key[1:name_end])
+        value = key[value_start:]
+        if key[name_end] & 0x80:
             value = decode_huffman(value)
         size = len(name) + len(value) + _ENTRY_OVERHEAD
-        if len(value) > self._max_string or len(name) > self._max_string:
+        if size > self._max_string and (len(value) > self._max_string or len(name) > self._max_string):
             size = _TOO_HEAVY
-        entry = ((name, value), self._judge(name, value), size)
+        entry = ((name, value), check(value), size)
         if not in_table:
-            self._fields.offer(key, entry, len(name) + len(value))
+            self._fields.offer(key, entry, size)
         return entry
 
-    def _name(self, raw: bytes) -> bytes:
-        """Decode a name from its encoded string, length included."""
-        name = self._names.young.get(raw)
-        if name is None:
-            name = self._names.recall(raw)
-        if name is None:
+    def _name(self, raw: bytes) -> tuple[bytes, Check]:
+        """Decode a name from its encoded string, length included, and say how to judge its values."""
+        found = self._names.young.get(raw) or self._names.recall(raw)
+        if found is None:
             length, at = raw[0] & 0x7F, 1
             if length == 0x7F:
                 length, at = read_on(raw, at, length)
             name = raw[at:]
             if raw[0] & 0x80:
                 name = decode_huffman(name)
-            self._names.offer(raw, name, len(name))
-        return name
+            found = name, self._judge(name)
+            self._names.offer(raw, found, len(name))
+        return found
 
     def _insert(self, entry: Entry) -> None:
         """Put a field in the dynamic table (RFC 7541, section 4.4); one larger than the table empties it."""

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from ..errors import HpackError
+from fourplane_http2.errors import HpackError
+
 from .tables import HUFFMAN_CODES, HUFFMAN_LENGTHS
 
 _EOS = 256

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from ..errors import HpackError
+from fourplane_http2.errors import HpackError
 
 _MOST_SHIFT: Final = 28
 """Five continuation octets hold any 32-bit number; more are an attack or a mistake."""

@@ -67,6 +67,7 @@ STATIC: Final[tuple[tuple[bytes, bytes], ...]] = (
 )
 """The fields of indexes 1 to 61, in order."""
 
+# fmt: off
 HUFFMAN_CODES: Final[tuple[int, ...]] = (
     0x1ff8, 0x7fffd8, 0xfffffe2, 0xfffffe3, 0xfffffe4, 0xfffffe5, 0xfffffe6, 0xfffffe7, 0xfffffe8, 0xffffea,
     0x3ffffffc, 0xfffffe9, 0xfffffea, 0x3ffffffd, 0xfffffeb, 0xfffffec, 0xfffffed, 0xfffffee, 0xfffffef, 0xffffff0,

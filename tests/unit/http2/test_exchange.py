@@ -1,6 +1,7 @@
 """The two roles against each other."""
 
-from recording import REQUEST, RESPONSE, TRAILERS, a_pair, exchange
+from http2_recording import REQUEST, RESPONSE, TRAILERS, a_pair, exchange
+
 from fourplane_http2 import Limits
 
 

@@ -85,3 +85,55 @@ def exchange(server: Connection, client: Connection) -> None:
     while server.out or client.out:
         server.receive(take(client))
         client.receive(take(server))
+
+
+def frame(kind: int, flags: int, stream_id: int, payload: bytes = b"") -> bytes:
+    """Build a frame by hand."""
+    return len(payload).to_bytes(3, "big") + bytes((kind, flags)) + stream_id.to_bytes(4, "big") + payload
+
+
+def parse(data: bytes) -> list[tuple[int, int, int, bytes]]:
+    """Take frames apart: type, flags, stream, payload."""
+    frames = []
+    while data:
+        length = int.from_bytes(data[:3], "big")
+        frames.append((data[3], data[4], int.from_bytes(data[5:9], "big"), data[9 : 9 + length]))
+        data = data[9 + length :]
+    return frames
+
+
+def a_server(limits: Limits | None = None, settled: bool = True) -> Connection:
+    """Return a server whose client has sent its preface and settings."""
+    server = Connection(Role.SERVER, limits or Limits(), Recorder())
+    acknowledgement = frame(4, 1, 0) if settled else b""
+    server.receive(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0) + acknowledgement)
+    take(server)
+    server.handler.calls.clear()
+    return server
+
+
+def a_client(limits: Limits | None = None) -> Connection:
+    """Return a client whose server has sent its settings."""
+    client = Connection(Role.CLIENT, limits or Limits(), Recorder())
+    client.receive(frame(4, 0, 0) + frame(4, 1, 0))
+    take(client)
+    client.handler.calls.clear()
+    return client
+
+
+def failure(connection: Connection) -> int | None:
+    """Return the code with which the connection ended, after checking that GOAWAY says the same."""
+    ends = [call[1] for call in connection.handler.calls if call[0] == "end"]
+    if not ends:
+        assert not connection.ended
+        return None
+    assert connection.ended and len(ends) == 1
+    assert connection.handler.calls[-1][0] == "end"
+    goaways = [payload for kind, _, _, payload in parse(take(connection)) if kind == 7]
+    assert int.from_bytes(goaways[-1][4:8], "big") == ends[0].code
+    return int(ends[0].code)
+
+
+def resets(connection: Connection) -> list[tuple[int, int]]:
+    """Return stream and code of every RST_STREAM in `out`."""
+    return [(number, int.from_bytes(payload, "big")) for kind, _, number, payload in parse(take(connection)) if kind == 3]
