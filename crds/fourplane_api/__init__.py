@@ -1,6 +1,6 @@
 """The resources of fourplane.dev/v1alpha1 as typed models: the single source of the CRDs and of the API reference."""
 
-from fourplane_api.documents import UnreadableDocumentError, load
+from fourplane_api.documents import UnreadableDocumentError, dump, load
 from fourplane_api.meta import API_VERSION, GROUP, VERSION, Condition, ConditionStatus, ObjectMeta
 from fourplane_api.parse import KINDS, check_update, is_ours, parse
 from fourplane_api.problems import InvalidResourceError, Problem
@@ -22,6 +22,7 @@ __all__ = [
     "RuntimeDeployment",
     "UnreadableDocumentError",
     "check_update",
+    "dump",
     "is_ours",
     "load",
     "parse",

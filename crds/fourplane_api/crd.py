@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
+from fourplane_api.documents import dump
 from fourplane_api.meta import GROUP, VERSION, Resource
 from fourplane_api.route import ModelRoute
 from fourplane_api.runtime import RuntimeDeployment
@@ -75,16 +74,7 @@ class Definition:
 
     def text(self) -> str:
         """Return the file."""
-        return _HEADER + yaml.dump(self.document(), Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True)
-
-
-class _Dumper(yaml.SafeDumper):
-    """Writes equal parts twice rather than as YAML aliases, which kubectl's users do not expect."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        """Never use one."""
-        del data
-        return True
+        return _HEADER + dump(self.document())
 
 
 _READY = '.status.conditions[?(@.type=="Ready")]'

@@ -1,4 +1,4 @@
-"""YAML text into documents, read as the API server's own tools read it.
+"""YAML text into documents and back, as the API server's own tools read it.
 
 PyYAML alone differs where it hurts: `2026-01-31` becomes a date, `1:30` the number 90, `1e3` a string, and of two equal
 keys the first is dropped without a word.
@@ -44,19 +44,35 @@ class _Loader(yaml.SafeLoader):
         return int(number) if number.is_integer() and abs(number) < _EXACT else number
 
 
+class _Dumper(yaml.SafeDumper):
+    """Quotes what either reading would take for something else; writes equal parts twice rather than as aliases."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Never use one."""
+        del data
+        return True
+
+
+_NUMBERS = (
+    (_INT, re.compile(r"[-+]?(0b[01_]+|0[0-7_]*|0x[0-9A-Fa-f_]+|[1-9][0-9_]*)$")),
+    (
+        _FLOAT,
+        re.compile(r"([-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))$"),
+    ),
+)
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag not in _REPLACED]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_Loader.add_implicit_resolver(
-    _INT, re.compile(r"[-+]?(0b[01_]+|0[0-7_]*|0x[0-9A-Fa-f_]+|[1-9][0-9_]*)$"), list("-+0123456789")
-)
-_Loader.add_implicit_resolver(
-    _FLOAT,
-    re.compile(r"([-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))$"),
-    list("-+0123456789."),
-)
+for _tag, _pattern in _NUMBERS:
+    _Loader.add_implicit_resolver(_tag, _pattern, list("-+.0123456789"))
+    _Dumper.add_implicit_resolver(_tag, _pattern, list("-+.0123456789"))
 _Loader.add_constructor(_FLOAT, _Loader.construct_number)
+
+
+def dump(document: Mapping[str, Any]) -> str:
+    """Return a document as YAML, its keys in the order given."""
+    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True)
 
 
 def load(text: str) -> tuple[Mapping[str, Any], ...]:

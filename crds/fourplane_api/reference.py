@@ -32,46 +32,40 @@ def _kind(definition: Definition) -> str:
         "",
         f"Short name `{definition.short}`. {schema['description']}",
         "",
-        "| field | type | default | bounds | meaning |",
+        "| field | type | required | bounds | meaning |",
         "|---|---|---|---|---|",
     ]
     rules = []
     for path, node, required in _fields("", schema):
-        if path.split(".")[0] in ("apiVersion", "kind", "metadata"):
-            continue
-        cells = (f"`{path}`", _type(node), _default(node, required), _bounds(node), node.get("description", ""))
+        cells = (f"`{path}`", _type(node), "yes" if required else "", _bounds(node), node["description"])
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-        rules += [f"- `{path}`: {rule['message']}." for rule in node.get("x-kubernetes-validations", [])]
+        rules += _rules(path, node)
     return "\n".join([*lines, "", "Rules:", "", *rules, ""])
 
 
 def _fields(path: str, node: JsonSchema) -> Iterator[tuple[str, JsonSchema, bool]]:
-    """Yield each field below a schema with its path and whether it must be given."""
+    """Yield each field below a schema, the frame of every object apart: path, schema, whether it must be given."""
     for name, child in node.get("properties", {}).items():
-        below = f"{path}.{name}".removeprefix(".")
-        yield below, child, name in node.get("required", ())
-        yield from _fields(below, child)
+        if path or name not in ("apiVersion", "kind", "metadata"):
+            below = f"{path}.{name}".removeprefix(".")
+            yield below, child, name in node.get("required", ())
+            yield from _fields(below, child)
     if items := node.get("items"):
         yield from _fields(f"{path}[]", items)
-        if "properties" not in items and "x-kubernetes-validations" in items:
-            yield f"{path}[]", items, False
+
+
+def _rules(path: str, node: JsonSchema) -> list[str]:
+    """Return a line for each rule of a field, and for each of its elements where they are scalars."""
+    lines = [f"- `{path}`: {rule['message']}" for rule in node.get("x-kubernetes-validations", [])]
+    return lines + (_rules(f"{path}[]", node["items"]) if "items" in node else [])
 
 
 def _type(node: JsonSchema) -> str:
     if "enum" in node:
-        return " \\| ".join(f"`{value}`" for value in node["enum"]).replace("\\|", "or")
+        return " or ".join(f"`{value}`" for value in node["enum"])
     if node["type"] == "array":
         return f"list of {_type(node['items'])}"
     return str(node["type"])
-
-
-def _default(node: JsonSchema, required: bool) -> str:
-    if required:
-        return "required"
-    if "default" not in node or node["type"] == "object":
-        return ""
-    default = node["default"]
-    return f"`{str(default).lower()}`" if isinstance(default, bool) else f"`{default}`" if default != "" else '`""`'
 
 
 def _bounds(node: JsonSchema) -> str:

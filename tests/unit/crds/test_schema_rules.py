@@ -1,0 +1,147 @@
+"""The conventions of Kubernetes APIs, asked of the generated definitions as kube-api-linter asks them of Go types."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+FILES = sorted((Path(__file__).resolve().parents[3] / "crds").glob("*.yaml"))
+DEFINITIONS = {path.stem.partition("_")[2]: yaml.safe_load(path.read_text())["spec"] for path in FILES}
+STANDARD = {"apiVersion", "kind", "metadata"}
+
+
+def schema_of(definition):
+    return definition["versions"][0]["schema"]["openAPIV3Schema"]
+
+
+def nodes(node, path=""):
+    """Yield every schema below spec and status with its path."""
+    for name, child in node.get("properties", {}).items():
+        if path or name not in STANDARD:
+            yield f"{path}.{name}".strip("."), child
+            yield from nodes(child, f"{path}.{name}")
+    if "items" in node:
+        yield f"{path}[]".strip("."), node["items"]
+        yield from nodes(node["items"], f"{path}[]")
+
+
+NODES = [
+    pytest.param(node, path, id=f"{name}:{path}")
+    for name, definition in DEFINITIONS.items()
+    for path, node in nodes(schema_of(definition))
+]
+every_node = pytest.mark.parametrize(("node", "path"), NODES)
+every_definition = pytest.mark.parametrize("definition", DEFINITIONS.values(), ids=DEFINITIONS)
+
+
+@every_node
+def test_every_field_has_a_description(node, path):
+    assert path.endswith("[]") or node["description"].endswith(".")
+
+
+@every_node
+def test_every_optional_field_of_a_spec_tells_its_default(node, path):
+    if path.startswith("spec") and "default" in node:
+        assert "Default: " in node["description"]
+
+
+@every_node
+def test_everything_is_bounded(node, path):
+    match node["type"]:
+        case "string":
+            assert "enum" in node or "maxLength" in node
+        case "array":
+            assert "maxItems" in node
+        case "integer":
+            assert "minimum" in node
+            # An API server keeps bounds as floating-point numbers: a larger one turns into nonsense.
+            assert node["maximum"] <= 2**53
+            assert node["format"] in {"int32", "int64"}
+        case kind:
+            assert kind in {"object", "boolean"}
+
+
+@every_node
+def test_nothing_is_open(node, path):
+    assert "x-kubernetes-preserve-unknown-fields" not in node
+    assert "additionalProperties" not in node
+    assert node["type"] != "object" or node["properties"]
+
+
+@every_node
+def test_every_list_says_how_it_is_merged(node, path):
+    if node["type"] != "array":
+        return
+    kind = node["x-kubernetes-list-type"]
+    assert kind in {"map", "set", "atomic"}
+    if kind == "map":
+        assert set(node["x-kubernetes-list-map-keys"]) <= set(node["items"]["required"])
+
+
+@every_node
+def test_every_rule_has_a_message(node, path):
+    for rule in node.get("x-kubernetes-validations", []):
+        assert rule["message"]
+        assert rule["rule"]
+
+
+@every_node
+def test_a_required_field_has_no_default(node, path):
+    for name in node.get("required", ()):
+        assert "default" not in node["properties"][name]
+
+
+@every_node
+def test_no_number_is_a_float(node, path):
+    assert node["type"] != "number"
+
+
+@every_definition
+def test_conditions_come_first_and_are_a_map_by_type(definition):
+    status = schema_of(definition)["properties"]["status"]["properties"]
+    assert next(iter(status)) == "conditions"
+    assert status["conditions"]["x-kubernetes-list-map-keys"] == ["type"]
+    assert status["conditions"]["maxItems"] == 8
+    condition = status["conditions"]["items"]
+    assert set(condition["properties"]) == {
+        *("type", "status", "reason", "message"),
+        *("lastTransitionTime", "observedGeneration"),
+    }
+    assert "observedGeneration" in status
+
+
+@every_definition
+def test_status_is_a_subresource(definition):
+    assert [version["subresources"] for version in definition["versions"]] == [{"status": {}}]
+    assert "status" not in schema_of(definition)["required"]
+
+
+@every_definition
+def test_kubectl_finds_it_by_short_name_and_category(definition):
+    assert definition["names"]["categories"] == ["fourplane"]
+    assert definition["names"]["shortNames"] in (["rtd"], ["mroute"])
+    assert definition["scope"] == "Namespaced"
+
+
+@every_definition
+def test_kubectl_prints_the_state_and_the_age(definition):
+    columns = {column["name"]: column for column in definition["versions"][0]["additionalPrinterColumns"]}
+    assert {"Ready", "Reason", "Age", "Message"} <= columns.keys()
+    assert columns["Message"]["priority"] == 1
+    assert columns["Age"]["type"] == "date"
+
+
+def test_a_runtime_prints_its_snapshot_and_a_route_its_model():
+    columns = {
+        name: [column["name"] for column in definition["versions"][0]["additionalPrinterColumns"]]
+        for name, definition in DEFINITIONS.items()
+    }
+    assert columns == {
+        "runtimedeployments": ["Ready", "Reason", "Digest", "Applied", "Age", "Message"],
+        "modelroutes": ["Model", "Runtime", "Ready", "Reason", "Age", "Message"],
+    }
+
+
+def test_the_runtime_of_a_route_is_immutable():
+    name = schema_of(DEFINITIONS["modelroutes"])["properties"]["spec"]["properties"]["runtimeRef"]["properties"]["name"]
+    assert [rule["rule"] for rule in name["x-kubernetes-validations"]] == ["self == oldSelf"]
