@@ -136,4 +136,6 @@ def failure(connection: Connection) -> int | None:
 
 def resets(connection: Connection) -> list[tuple[int, int]]:
     """Return stream and code of every RST_STREAM in `out`."""
-    return [(number, int.from_bytes(payload, "big")) for kind, _, number, payload in parse(take(connection)) if kind == 3]
+    return [
+        (number, int.from_bytes(payload, "big")) for kind, _, number, payload in parse(take(connection)) if kind == 3
+    ]
