@@ -40,6 +40,8 @@ class Plan:
     """Longest time for a unary request, in milliseconds."""
     weight: int
     salt: int
+    alone: bool
+    """Whether no other backend of the route has weight: then model and version decide alone, and the plan may be reused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -49,7 +51,7 @@ class RoutePlans:
     route: Route
     plans: tuple[Plan, ...]
     only: Plan | None
-    """The plan, where just one backend has weight: then it depends on model and version alone, and may be cached."""
+    """The plan, where just one backend has weight."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -113,9 +115,9 @@ def prepare(snapshot: Snapshot) -> Planner:
     pools = {pool.name: (pool, {model.name: model for model in pool.models}) for pool in snapshot.pools}
     routes: dict[tuple[str, str], RoutePlans] = {}
     for route in snapshot.routes:
-        plans = tuple(_plan(snapshot, route, backend, pools) for backend in route.backends)
-        weighty = [plan for plan in plans if plan.weight > 0]
-        only = weighty[0] if len(weighty) == 1 else None
+        alone = sum(backend.weight > 0 for backend in route.backends) == 1
+        plans = tuple(_plan(snapshot, route, backend, pools, alone) for backend in route.backends)
+        only = next((plan for plan in plans if plan.alone), None)
         routes[route.model, route.version] = RoutePlans(route=route, plans=plans, only=only)
     for (model, version), found in sorted(routes.items(), key=lambda item: _age(item[0][1])):
         if version and routes.get((model, ""), found).route.version:
@@ -128,7 +130,11 @@ def _age(version: str) -> tuple[int, int, str]:
 
 
 def _plan(
-    snapshot: Snapshot, route: Route, backend: Backend, pools: Mapping[str, tuple[Pool, Mapping[str, Model]]]
+    snapshot: Snapshot,
+    route: Route,
+    backend: Backend,
+    pools: Mapping[str, tuple[Pool, Mapping[str, Model]]],
+    alone: bool,
 ) -> Plan:
     pool, models = pools.get(backend.pool, (None, {}))
     model = models.get(backend.model)
@@ -144,4 +150,5 @@ def _plan(
         deadline_ms=min(route.deadline_ms or limits.max_deadline_ms, limits.max_deadline_ms),
         weight=backend.weight,
         salt=routing.key_of(name.encode()),
+        alone=alone and backend.weight > 0,
     )

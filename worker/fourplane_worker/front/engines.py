@@ -307,6 +307,8 @@ class Pool:
 
     def pick(self) -> EngineConnection | None:
         """Return a connection to the less loaded of two endpoints, or None where there is none now."""
+        if len(self.endpoints) == 1:
+            return next(iter(self.endpoints.values())).usable
         ready = [usable for endpoint in self.endpoints.values() if (usable := endpoint.usable)]
         if len(ready) > 1:
             first, second = random.sample(ready, 2)

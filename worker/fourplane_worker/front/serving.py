@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 
-from fourplane_core.control.plan import Plan, Planner
+from fourplane_core.control.plan import Metadata, Plan, Planner
 from fourplane_core.control.snapshot import PoolName
+from fourplane_core.outcomes import Refusal
 from fourplane_http2 import encode
 from fourplane_wire import oip
+from fourplane_wire.oip import RequestScan
 from fourplane_worker.front.engines import Pool
+from fourplane_worker.front.incoming import Incoming
 from fourplane_worker.telemetry.cells import Cells, Series
 
 
@@ -56,7 +59,6 @@ class Serving:
     def __init__(self, planner: Planner, pools: Mapping[PoolName, Pool], cells: Cells) -> None:
         """Take a prepared snapshot and the pools that it names."""
         self.planner = planner
-        self.plan = planner.plan
         self.limits = planner.snapshot.runtime.limits
         self.telemetry = planner.snapshot.runtime.telemetry
         self.digest = planner.snapshot.digest
@@ -64,6 +66,21 @@ class Serving:
         self._pools = pools
         self._cells = cells
         self._targets: dict[Plan, Target] = {}
+        self._settled: dict[tuple[bytes | None, bytes], Target] = {}
+
+    def settled(self, scan: RequestScan) -> Target | None:
+        """Return the target of an earlier message, where it depended on model and version alone and they are the same."""
+        return self._settled.get((scan.model, scan.version))
+
+    def choose(self, incoming: Incoming, metadata: Metadata) -> Target | Refusal:
+        """Plan one message."""
+        plan = self.planner.plan(incoming.facts(metadata))
+        if isinstance(plan, Refusal):
+            return plan
+        target = self.target(plan)
+        if plan.alone:
+            self._settled[incoming.scan.model, incoming.scan.version] = target
+        return target
 
     def target(self, plan: Plan) -> Target:
         """Return the target of a plan of this snapshot."""

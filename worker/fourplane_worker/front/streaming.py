@@ -134,11 +134,11 @@ class Streaming(Exchange):
                 Outcome.ENGINE_LOST, "the engine of this sequence is gone; start the sequence again"
             )
             return
-        plan = pinned.target.plan if pinned else front.serving.plan(incoming.facts(self.head.value))
-        if isinstance(plan, Refusal):
-            self._refusal = plan
+        settled = None if incoming.scan.sequence else front.serving.settled(incoming.scan)
+        target = settled or (pinned.target if pinned else front.serving.choose(incoming, self.head.value))
+        if isinstance(target, Refusal):
+            self._refusal = target
             return
-        target = pinned.target if pinned else front.serving.target(plan)
         self.series = target.series
         if len(self._told) < _MAX_TOLD:
             self._told[target] = None

@@ -89,26 +89,27 @@ class Unary(Exchange):
             self.refuse_with(self.front.no_snapshot)
             return
         incoming = self.incoming
-        pinned = self.front.sequences.find(incoming.scan)
-        if pinned is not None:
-            self.target, engine = pinned.target, pinned.engine
-        else:
-            plan = serving.plan(incoming.facts(self.head.value))
-            if isinstance(plan, Refusal):
-                self.refuse_with(plan)
+        target = None if incoming.scan.sequence else serving.settled(incoming.scan)
+        pinned = None
+        if target is None:
+            pinned = self.front.sequences.find(incoming.scan)
+            chosen = pinned.target if pinned else serving.choose(incoming, self.head.value)
+            if isinstance(chosen, Refusal):
+                self.refuse_with(chosen)
                 return
-            self.target = serving.target(plan)
-            engine = self.target.pool.pick()
-        self.series = self.target.series
-        if self.target.plan.deadline_ms < self.front.limits.max_deadline_ms:
-            self.bound(self.target.plan.deadline_ms)
+            target = chosen
+        engine = pinned.engine if pinned else target.pool.pick()
+        self.target = target
+        self.series = target.series
+        if target.plan.deadline_ms < self.front.limits.max_deadline_ms:
+            self.bound(target.plan.deadline_ms)
         if engine is not None:
             self._connected(engine)
         elif pinned is not None:
             self.refuse(Outcome.ENGINE_LOST, "the engine of this sequence is gone; start the sequence again")
         else:
             self.waits = True
-            self.target.pool.wait(self._connected)
+            target.pool.wait(self._connected)
 
     def _connected(self, engine: EngineConnection | None) -> None:
         self.waits = False

@@ -1,0 +1,182 @@
+"""Compare what one request costs in CPU: this worker, nginx and a bare `grpc.aio` proxy, in one run, before the same engine.
+
+    make bench                      everything, a few minutes
+    python bench/front.py --quick   one repeat, small counts
+    python bench/front.py --json    for scripts
+
+The figure is user + system CPU time of the proxy's processes, in microseconds per request or per streamed message. Load
+generator (h2load), proxy and engine share the machine, so read ratios, not rates.
+"""
+
+import argparse
+import json
+import math
+import os
+import platform
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from proxies import Proxy, free_port, grpc_aio, nginx, wait_for_port, worker
+
+HERE = Path(__file__).parent
+METHODS = {"unary": "ModelInfer", "stream": "ModelStreamInfer"}
+MESSAGES_PER_STREAM = 50
+SIZES = {"64 B": 64, "64 KiB": 64 << 10, "1 MiB": 1 << 20}
+REQUESTS = {"64 B": 30_000, "64 KiB": 4_000, "1 MiB": 400}
+TRITON_SHARE = 10
+"""The real engine is slower: it gets a tenth of the requests."""
+CONNECTIONS, STREAMS = 4, 8
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One cell of the table."""
+
+    engine: str
+    kind: str
+    size: str
+    proxy: str
+    cpu_us: float
+    """Median CPU microseconds per request (unary) or message (stream)."""
+    spread_us: float
+    """Largest minus smallest of the repeats."""
+    per_second: float
+
+
+def varint(value: int) -> bytes:
+    """Encode an unsigned integer of base 128."""
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes(out) + bytes((value,))
+
+
+def field(number: int, value: bytes) -> bytes:
+    """Encode a length-delimited field."""
+    return bytes((number << 3 | 2,)) + varint(len(value)) + value
+
+
+def request(model: str, size: int) -> bytes:
+    """Return a ModelInferRequest with one FP32 tensor of `size` bytes, as a gRPC message."""
+    tensor = field(1, b"x") + field(2, b"FP32") + field(3, varint(1) + varint(size // 4))
+    body = field(1, model.encode()) + field(5, tensor) + field(7, bytes(size))
+    return b"\0" + len(body).to_bytes(4, "big") + body
+
+
+def cpu_seconds(pids: list[int]) -> float:
+    """Return user + system time of processes with all their threads, in seconds."""
+    tasks = (task for pid in pids for task in Path(f"/proc/{pid}/task").iterdir())
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
+
+
+def load(port: int, method: str, payload: Path, count: int) -> float | None:
+    """Send requests and return how many a second; None where any failed."""
+    command = [
+        "h2load", f"-n{count}", f"-c{CONNECTIONS}", f"-m{STREAMS}", "-d", str(payload),
+        "-H", "content-type: application/grpc", "-H", "te: trailers",
+        f"http://127.0.0.1:{port}/inference.GRPCInferenceService/{method}",
+    ]  # fmt: skip
+    out = subprocess.run(command, check=True, capture_output=True, text=True, timeout=300).stdout
+    if f"{count} succeeded" not in out:
+        return None
+    return float(out.partition(" req/s")[0].rpartition(" ")[2])
+
+
+def measure(proxy: Proxy, kind: str, payload: Path, count: int) -> tuple[float, float]:
+    """Return CPU microseconds per request and requests per second of one repeat; not a number where requests failed."""
+    load(proxy.port, METHODS[kind], payload, max(count // 10, CONNECTIONS * STREAMS))
+    before = cpu_seconds(proxy.pids())
+    rate = load(proxy.port, METHODS[kind], payload, count)
+    if rate is None:
+        return math.nan, math.nan
+    return (cpu_seconds(proxy.pids()) - before) * 1e6 / count, rate
+
+
+@contextmanager
+def fake_engine() -> Iterator[int]:
+    """Run the engine that does nothing."""
+    port = free_port()
+    process = subprocess.Popen([sys.executable, HERE / "fake_engine.py", "--port", str(port)], stdout=subprocess.DEVNULL)
+    try:
+        wait_for_port(port, process)
+        yield port
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+
+def run(engine: str, port: int, share: int, repeats: int, say: Callable[[str], None]) -> list[Figure]:
+    """Measure every proxy before one engine, interleaved, so that a noisy moment hits all alike."""
+    figures = []
+    with ExitStack() as stack, tempfile.TemporaryDirectory() as folder:
+        proxies = [stack.enter_context(start(port)) for start in (worker, nginx, grpc_aio)]
+        for kind in METHODS:
+            for size, count in REQUESTS.items():
+                messages = MESSAGES_PER_STREAM if kind == "stream" else 1
+                total = max(count // share // (messages // 5 or 1), 40)
+                payload = Path(folder, "payload")
+                samples: dict[str, list[tuple[float, float]]] = {proxy.name: [] for proxy in proxies}
+                for _ in range(repeats):
+                    for proxy in proxies:
+                        payload.write_bytes(request(proxy.model, SIZES[size]) * messages)
+                        cost, rate = measure(proxy, kind, payload, total)
+                        samples[proxy.name].append((cost / messages, rate * messages))
+                for name, taken in samples.items():
+                    costs = [cost for cost, _ in taken]
+                    spread = max(costs) - min(costs)
+                    rate = statistics.median(rate for _, rate in taken)
+                    figures.append(Figure(engine, kind, size, name, statistics.median(costs), spread, rate))
+                say(_line(figures[-len(proxies) :]))
+    return figures
+
+
+def _line(row: list[Figure]) -> str:
+    first = row[0]
+    cells = "  ".join(f"{figure.proxy} {figure.cpu_us:9.1f} ±{figure.spread_us:6.1f}" for figure in row)
+    ratios = "  ".join(f"{figure.proxy}/{first.proxy} {figure.cpu_us / first.cpu_us:5.1f}" for figure in row[1:])
+    return f"{first.engine:7} {first.kind:7} {first.size:7} CPU µs: {cells}   ratios: {ratios}"
+
+
+def main() -> None:
+    """Run the comparison."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="one repeat of everything")
+    parser.add_argument("--json", action="store_true", help="print JSON in place of the table")
+    parser.add_argument("--engine", choices=("fake", "triton"), action="append", help="only this engine; may be repeated")
+    arguments = parser.parse_args()
+    if missing := [tool for tool in ("h2load", "nginx") if shutil.which(tool) is None]:
+        raise SystemExit(f"missing: {', '.join(missing)}; install Debian's nghttp2-client and nginx-light")
+    repeats = 1 if arguments.quick else 3
+
+    def say(line: str) -> None:
+        print(line, file=sys.stderr if arguments.json else sys.stdout, flush=True)
+
+    say(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    say(f"{CONNECTIONS} connections with {STREAMS} requests each; streams carry {MESSAGES_PER_STREAM} requests; {repeats} repeats")
+    figures: list[Figure] = []
+    engines = arguments.engine or ["fake", "triton"]
+    if "fake" in engines:
+        with fake_engine() as port:
+            figures += run("fake", port, 1, repeats, say)
+    if "triton" in engines:
+        from triton import triton_engine
+
+        with triton_engine(say) as port:
+            figures += run("triton", port, TRITON_SHARE, repeats, say)
+    if arguments.json:
+        machine = {"platform": platform.platform(), "cores": os.cpu_count(), "python": platform.python_version()}
+        print(json.dumps({"machine": machine, "time": time.time(), "figures": [asdict(figure) for figure in figures]}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
