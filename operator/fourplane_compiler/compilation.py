@@ -13,7 +13,7 @@ from fourplane_core.control.snapshot import Pool, Route, Runtime, Snapshot
 from fourplane_wire import trie
 from fourplane_wire.entries import Value, encode_entry, entry_key
 from fourplane_wire.provenance import Provenance, Source
-from fourplane_wire.snapshot import Encoded, decode_entry, encode_trie
+from fourplane_wire.snapshot import Encoded, decode_entry, decode_snapshot, encode_trie
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -40,6 +40,12 @@ class Compilation:
     def has_errors(self) -> bool:
         """Tell whether something that was asked for is not served."""
         return any(one.severity is Severity.ERROR for many in self.diagnostics.values() for one in many)
+
+    def snapshot(self) -> Snapshot:
+        """Return the snapshot as a worker reads it."""
+        if self.encoded is None:
+            raise ValueError(f"runtime {self.runtime} has no snapshot")
+        return decode_snapshot(self.encoded.manifest, self.encoded.shards).snapshot
 
     def provenance(self, revision: str = "", compiled_at_ms: int = 0) -> Provenance:
         """Tell what the snapshot was compiled from."""

@@ -74,9 +74,14 @@ def read_bundle(data: bytes, keyring: Keyring | None) -> Opened:
     )
 
 
+def is_bundle(head: bytes) -> bool:
+    """Tell by its first bytes whether a file claims to be a bundle."""
+    return head.startswith(_MAGIC)
+
+
 def _body(data: bytes) -> bytes:
     header, body = data[:_HEADER_BYTES], data[_HEADER_BYTES:]
-    if not header.startswith(_MAGIC):
+    if not is_bundle(header):
         raise SnapshotInvalidError("this is no fourplane bundle; `fourplane compile DIR -o BUNDLE` makes one")
     version, _, rest = header[len(_MAGIC) :].partition(b" ")
     if version != b"1":

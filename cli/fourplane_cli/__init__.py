@@ -1,0 +1,1 @@
+"""The command line: what people and pipelines do with resources, snapshots and a running node."""

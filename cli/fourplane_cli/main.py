@@ -1,0 +1,84 @@
+"""The `fourplane` command: a table of commands, each loaded when it is used."""
+
+from importlib import import_module
+from typing import NamedTuple
+
+import click
+from click.shell_completion import CompletionItem
+
+from fourplane_cli.teaching import Group
+
+
+class Entry(NamedTuple):
+    """One command."""
+
+    target: str
+    """`MODULE:NAME` below this package."""
+    summary: str
+    """What `fourplane --help` says; one sentence."""
+
+
+COMMANDS: dict[str, Entry] = {
+    "validate": Entry("validate:validate", "Check a folder of resources and name every problem by file and line."),
+    "compile": Entry("compile:compile_", "Compile a folder into a signed bundle."),
+    "verify": Entry("verify:verify", "Check a bundle's content and signatures."),
+    "diff": Entry("diff:diff", "Tell what changes between two folders or bundles, and for whom."),
+    "explain": Entry("explain:explain", "Tell where a request goes, and why not elsewhere."),
+    "keygen": Entry("keygen:keygen", "Make a key pair for signing snapshots."),
+    "completion": Entry("completion:completion", "Print the completion script of a shell."),
+}
+"""Every command; a new one is a line here and a module beside."""
+
+
+class LazyGroup(Group):
+    """Loads a command's module when the command is used, so that none pays for the imports of another."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names, in the order of the table."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load one command."""
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return super().get_command(ctx, cmd_name)
+        module, _, name = entry.target.partition(":")
+        command = getattr(import_module(f"fourplane_cli.{module}"), name)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{entry.target} is no command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without loading them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete a command's name without loading any."""
+        found = [
+            CompletionItem(name, help=entry.summary) for name, entry in COMMANDS.items() if name.startswith(incomplete)
+        ]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Exit codes: 0 fine; 1 problems were found, or differences with --exit-code; 2 wrong usage; "
+    "3 a bundle or signature that cannot be verified; 4 a file that cannot be read or written.",
+)
+@click.version_option(package_name="fourplane", prog_name="fourplane")
+def main() -> None:
+    """Run AI requests under control: compile resources, look at snapshots, serve them.
+
+    The usual way:
+      fourplane validate examples/            is everything as it should be?
+      fourplane diff live.bundle examples/    what would change, and for whom?
+      fourplane keygen -o release.key         once: a key to sign with
+      fourplane compile examples/ -o new.bundle --key release.key
+      fourplane verify new.bundle --key release.key.pub
+
+    Every command explains itself: `fourplane COMMAND --help`.
+    """
