@@ -15,7 +15,7 @@ import tritonclient.grpc as client
 from fourplane_worker.engine import EngineSettings, EngineStartError, TritonServer
 from fourplane_worker.engine.launch import memory_prefix
 from fourplane_worker.engine.orphans import SHARED_MEMORY
-from fourplane_worker.engine.processes import mark, members, read_mark
+from fourplane_worker.engine.processes import ProcessMark, mark, members, read_mark
 
 MODELS = Path(__file__).parent / "models"
 
@@ -121,13 +121,20 @@ PARENT = textwrap.dedent("""
 """)
 
 
-async def test_an_engine_does_not_outlive_a_killed_parent_for_long(triton_install, settings):
+def orphaned(settings: EngineSettings, *, hung: bool) -> ProcessMark:
     command = [sys.executable, "-c", PARENT, str(settings.model_repository), str(settings.run_folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as parent:
-        assert await asyncio.to_thread(parent.stdout.readline) == b"ready\n"
+        assert parent.stdout.readline() == b"ready\n"
         orphan = read_mark(settings.run_folder / "triton.pid")
         assert mark(orphan.pid) == orphan
+        if hung:
+            os.kill(orphan.pid, signal.SIGSTOP)
         parent.kill()
+    return orphan
+
+
+async def test_an_engine_does_not_outlive_a_killed_parent_for_long(triton_install, settings):
+    orphan = await asyncio.to_thread(orphaned, settings, hung=False)
     # At once, while the orphan is still about to end: the new one must neither meet nor leave it.
     server = TritonServer(triton_install, settings)
     try:
@@ -139,12 +146,7 @@ async def test_an_engine_does_not_outlive_a_killed_parent_for_long(triton_instal
 
 
 async def test_an_orphan_that_hangs_is_ended_at_the_next_start(triton_install, settings):
-    command = [sys.executable, "-c", PARENT, str(settings.model_repository), str(settings.run_folder)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as parent:
-        assert await asyncio.to_thread(parent.stdout.readline) == b"ready\n"
-        orphan = read_mark(settings.run_folder / "triton.pid")
-        os.kill(orphan.pid, signal.SIGSTOP)
-        parent.kill()
+    orphan = await asyncio.to_thread(orphaned, settings, hung=True)
     news: list[str] = []
     server = TritonServer(triton_install, settings)
     try:

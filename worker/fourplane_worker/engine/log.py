@@ -58,7 +58,8 @@ def telling_lines(text: str, count: int) -> tuple[str, ...]:
     """Return the last lines without Triton's tables and chatter, or all kinds if nothing is left."""
     lines = text.splitlines()
     telling = [line for line in lines if not _NOISE.search(line)] or lines
-    return tuple(line[:_LONGEST_LINE] for line in telling[-count:])
+    # Triton quotes a model's stack in one line, after it was logged in several.
+    return tuple(line.partition(r"\n\nAt:")[0][:_LONGEST_LINE] for line in telling[-count:])
 
 
 def _last_bytes(path: Path, count: int) -> bytes:
