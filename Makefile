@@ -92,7 +92,8 @@ debian: ## Install the Debian packages that live tests use, or say which
 	@tools/debian.sh nginx nghttp2-client
 
 bench: setup tools debian ## Run the measurements in bench/, one after the other
-	@for script in bench/*.py; do printf '\n==> %s\n' "$$script"; $(PY) "$$script"; done
+	$(PY) bench/compile_routes.py
+	$(PY) bench/front.py
 
 clean: ## Remove environments and caches of this checkout (what was built into the shared cache stays)
 	rm -rf -- "$(VENV)" "$(RUN_VENV)" "$(CHECKS)" .build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

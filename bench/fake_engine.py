@@ -1,4 +1,4 @@
-"""A fast engine that does nothing: answers every ModelInfer with the tensor that it got, for measuring what stands before it."""
+"""A fast engine that does nothing but answer with the tensor that it got, for measuring what stands before it."""
 
 import argparse
 import asyncio
@@ -48,7 +48,7 @@ class Engine(asyncio.Protocol):
         if out:
             self.transport.write(b"".join(out))
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _exc: Exception | None) -> None:
         """End."""
         self.conn.eof()
 
@@ -61,7 +61,7 @@ class Engine(asyncio.Protocol):
         self.conn.resume()
         self._flush()
 
-    def on_headers(self, stream: Stream, fields: Fields, end: bool) -> None:
+    def on_headers(self, stream: Stream, fields: Fields, _end: bool) -> None:
         """Begin a call."""
         streams = dict(fields.pairs)[b":path"] == STREAM_METHOD
         stream.context = Call(streams)
@@ -114,7 +114,7 @@ class Engine(asyncio.Protocol):
     def on_ready(self) -> None:
         """Ignore."""
 
-    def on_end(self, error: ConnectionFailure | None) -> None:
+    def on_end(self, _error: ConnectionFailure | None) -> None:
         """Close."""
         self.transport.close()
 

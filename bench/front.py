@@ -1,4 +1,4 @@
-"""Compare what one request costs in CPU: this worker, nginx and a bare `grpc.aio` proxy, in one run, before the same engine.
+"""Compare what a request costs in CPU: this worker, nginx and a bare `grpc.aio` proxy, in one run, before one engine.
 
     make bench                      everything, a few minutes
     python bench/front.py --quick   one repeat, small counts
@@ -26,6 +26,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from proxies import Proxy, free_port, grpc_aio, nginx, wait_for_port, worker
+from triton import triton_engine
 
 HERE = Path(__file__).parent
 METHODS = {"unary": "ModelInfer", "stream": "ModelStreamInfer"}
@@ -106,7 +107,9 @@ def measure(proxy: Proxy, kind: str, payload: Path, count: int) -> tuple[float, 
 def fake_engine() -> Iterator[int]:
     """Run the engine that does nothing."""
     port = free_port()
-    process = subprocess.Popen([sys.executable, HERE / "fake_engine.py", "--port", str(port)], stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, HERE / "fake_engine.py", "--port", str(port)], stdout=subprocess.DEVNULL
+    )
     try:
         wait_for_port(port, process)
         yield port
@@ -152,7 +155,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="one repeat of everything")
     parser.add_argument("--json", action="store_true", help="print JSON in place of the table")
-    parser.add_argument("--engine", choices=("fake", "triton"), action="append", help="only this engine; may be repeated")
+    parser.add_argument(
+        "--engine", choices=("fake", "triton"), action="append", help="only this engine; may be repeated"
+    )
     arguments = parser.parse_args()
     if missing := [tool for tool in ("h2load", "nginx") if shutil.which(tool) is None]:
         raise SystemExit(f"missing: {', '.join(missing)}; install Debian's nghttp2-client and nginx-light")
@@ -162,20 +167,22 @@ def main() -> None:
         print(line, file=sys.stderr if arguments.json else sys.stdout, flush=True)
 
     say(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}")
-    say(f"{CONNECTIONS} connections with {STREAMS} requests each; streams carry {MESSAGES_PER_STREAM} requests; {repeats} repeats")
+    say(f"{CONNECTIONS} connections with {STREAMS} requests each; {MESSAGES_PER_STREAM} to a stream; {repeats} repeats")
     figures: list[Figure] = []
     engines = arguments.engine or ["fake", "triton"]
     if "fake" in engines:
         with fake_engine() as port:
             figures += run("fake", port, 1, repeats, say)
     if "triton" in engines:
-        from triton import triton_engine
-
         with triton_engine(say) as port:
             figures += run("triton", port, TRITON_SHARE, repeats, say)
     if arguments.json:
         machine = {"platform": platform.platform(), "cores": os.cpu_count(), "python": platform.python_version()}
-        print(json.dumps({"machine": machine, "time": time.time(), "figures": [asdict(figure) for figure in figures]}, indent=1))
+        print(
+            json.dumps(
+                {"machine": machine, "time": time.time(), "figures": [asdict(figure) for figure in figures]}, indent=1
+            )
+        )
 
 
 if __name__ == "__main__":

@@ -70,7 +70,14 @@ def worker(upstream: int) -> Iterator[Proxy]:
 def grpc_aio(upstream: int) -> Iterator[Proxy]:
     """Run the bare grpc.aio proxy."""
     port = free_port()
-    command = [sys.executable, str(HERE / "grpc_aio_proxy.py"), "--port", str(port), "--upstream", f"127.0.0.1:{upstream}"]
+    command = [
+        sys.executable,
+        str(HERE / "grpc_aio_proxy.py"),
+        "--port",
+        str(port),
+        "--upstream",
+        f"127.0.0.1:{upstream}",
+    ]
     with _running(command, port) as process:
         yield Proxy("grpc.aio", port, lambda: [process.pid])
 

@@ -17,17 +17,15 @@ input [{ name: "x" data_type: TYPE_FP32 dims: [1, -1] }]
 output [{ name: "y" data_type: TYPE_FP32 dims: [1, -1] }]
 instance_group [{ kind: KIND_CPU count: 1 }]
 """
-_MODEL = '''
+_MODEL = """
 import triton_python_backend_utils as pb_utils
 
 
 class TritonPythonModel:
     def execute(self, requests):
-        return [
-            pb_utils.InferenceResponse([pb_utils.Tensor("y", pb_utils.get_input_tensor_by_name(request, "x").as_numpy())])
-            for request in requests
-        ]
-'''
+        xs = [pb_utils.get_input_tensor_by_name(request, "x").as_numpy() for request in requests]
+        return [pb_utils.InferenceResponse([pb_utils.Tensor("y", x)]) for x in xs]
+"""
 
 
 @contextmanager

@@ -8,8 +8,17 @@ import uvloop
 
 from fourplane_core.control.plan import prepare
 from fourplane_core.control.snapshot import (
-    Backend, Digest, Limits, Model, Pool, PoolName, Route, RouteName, Runtime, Snapshot,
-)  # fmt: skip
+    Backend,
+    Digest,
+    Limits,
+    Model,
+    Pool,
+    PoolName,
+    Route,
+    RouteName,
+    Runtime,
+    Snapshot,
+)
 from fourplane_worker.front.front import Front
 from fourplane_worker.telemetry.cells import Cells
 from fourplane_worker.telemetry.tracing import Tracing

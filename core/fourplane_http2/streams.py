@@ -1,7 +1,7 @@
 """One stream: its state, its windows and what waits to be sent on it."""
 
 from collections import deque
-from typing import Final
+from typing import Any, Final
 
 from .states import OVER, SENDING, State
 
@@ -31,7 +31,7 @@ class Stream:
         self, stream_id: int, state: State, send_window: int, receive_window: int, context: object = None
     ) -> None:
         self.id = stream_id
-        self.context = context
+        self.context: Any = context  # the owner knows its type
         self.state = state
         self.send_window = send_window
         """Bytes that the peer lets us send; below zero after it shrank its windows."""

@@ -1,10 +1,12 @@
 """Open Inference Protocol v2 messages read and extended in place, without decoding their tensors.
 
-A request is walked field by field (https://protobuf.dev/programming-guides/encoding): names are read, everything else is
-skipped by its length. What was decided is then *appended*: in protobuf the last value of a field is the one that counts,
-so the engine reads what was authorized whatever the caller wrote. That holds only if the appended bytes really start a
-field; a message whose last field claims more bytes than there are is malformed and must not reach an engine.
+A request is walked field by field (https://protobuf.dev/programming-guides/encoding): names are read, everything else
+is skipped by its length. What was decided is then *appended*: in protobuf the last value of a field is the one that
+counts, so the engine reads what was authorized whatever the caller wrote. That holds only if the appended bytes really
+start a field; a message whose last field claims more bytes than there are is malformed and must not reach an engine.
 """
+
+from collections.abc import Iterator
 
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 _MODEL_NAME, _MODEL_VERSION, _ID, _PARAMETERS, _INPUTS = 1, 2, 3, 4, 5
@@ -82,7 +84,7 @@ class RequestScan:
                 return
             pos = after
 
-    def _field(self, data: bytes, pos: int, end: int) -> int:
+    def _field(self, data: bytes, pos: int, end: int) -> int:  # noqa: C901 - the hot path: one call for each field
         """Take the field at a place and return the place behind it, or -1 where more bytes are needed."""
         tag, pos = (data[pos], pos + 1) if data[pos] < 0x80 else read_varint(data, pos, end)
         if tag < 0:
@@ -124,24 +126,68 @@ class RequestScan:
         return pos + size if end - pos >= size else -1
 
     def _take(self, number: int, value: bytes) -> None:
+        decided = (self.model, self.version, self.sequence) if self.ready else None
         if number == _MODEL_NAME:
             self.model = value
         elif number == _MODEL_VERSION:
             self.version = value
         elif number == _ID:
             self.id = value
-        elif value.startswith(b"\n\x0bsequence_id\x12"):
-            self.sequence = _sequence_id(value[14:])
-        elif value.startswith(b"\n\x0esequence_start\x12"):
-            self.sequence_start = value.endswith(b"\x08\x01")
-        elif value.startswith(b"\n\x0csequence_end\x12"):
-            self.sequence_end = value.endswith(b"\x08\x01")
+        elif b"sequence_" in value:
+            self._take_parameter(value)
+        if decided is not None and decided != (self.model, self.version, self.sequence):
+            # The plan may have been made already: what it rests on must not depend on how the bytes were cut.
+            raise MalformedError("model name, version or sequence changes behind the tensors")
+
+    def _take_parameter(self, entry: bytes) -> None:
+        key = choice = b""
+        for number, value in _fields(entry):
+            if isinstance(value, bytes) and number <= 2:
+                key, choice = (value, choice) if number == 1 else (key, choice + value)
+        if key == b"sequence_id":
+            self.sequence = _sequence_id(choice)
+        elif key == b"sequence_start":
+            self.sequence_start = _is_true(choice)
+        elif key == b"sequence_end":
+            self.sequence_end = _is_true(choice)
 
 
-def _sequence_id(value: bytes) -> bytes:
-    """Return the encoded InferParameter of a sequence id; an id of 0 or "" means no sequence."""
-    inner = value[1:]
-    return b"" if inner in (b"", b"\x10\x00", b"\x1a\x00") else inner
+def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
+    """Walk a short message that is all there: numbers with integers or bytes; fixed-size values count as bytes."""
+    pos, end = 0, len(message)
+    while pos < end:
+        tag, pos = read_varint(message, pos, end)
+        kind = tag & 7
+        if tag < 0 or kind not in (_VARINT, _FIXED64, _LENGTH, _FIXED32):
+            raise MalformedError("a parameter is not a message")
+        number = tag >> 3
+        if kind == _VARINT:
+            value, pos = read_varint(message, pos, end)
+            yield number, value
+            continue
+        size, pos = read_varint(message, pos, end) if kind == _LENGTH else (8 if kind == _FIXED64 else 4, pos)
+        if not 0 <= size <= end - pos:
+            raise MalformedError("a parameter is cut off")
+        yield number, message[pos : pos + size]
+        pos += size
+
+
+_BOOL, _INT64, _STRING = 1, 2, 3
+
+
+def _sequence_id(choice: bytes) -> bytes:
+    """Return a key for the id in an InferParameter; an id of 0 or "" means no sequence."""
+    key = b""
+    for number, value in _fields(choice):
+        if number == _INT64 and isinstance(value, int):
+            key = b"i%d" % value if value else b""
+        elif number == _STRING and isinstance(value, bytes):
+            key = b"s" + value if value else b""
+    return key
+
+
+def _is_true(choice: bytes) -> bool:
+    return any([value for number, value in _fields(choice) if number == _BOOL][-1:])
 
 
 def request_suffix(model: str, version: str) -> bytes:
@@ -194,7 +240,7 @@ def rewrite_stream_response(message: bytes, suffix: bytes, mask: tuple[bytes, by
 
 def mask_name(text: bytes, inner: bytes, public: bytes) -> bytes:
     """Replace an engine's model name in a message by the public one, where it stands as a word of its own."""
-    if inner == public or inner not in text:
+    if not inner or inner == public or inner not in text:
         return text
     out: list[bytes] = []
     pos = 0
@@ -208,4 +254,4 @@ def mask_name(text: bytes, inner: bytes, public: bytes) -> bytes:
 
 
 def _wordy(byte: int) -> bool:
-    return byte == 0x5F or chr(byte).isalnum()
+    return byte == 0x5F or (byte < 0x80 and chr(byte).isalnum())

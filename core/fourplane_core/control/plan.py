@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from fourplane_core.control import routing
-from fourplane_core.control.snapshot import Backend, Digest, Limits, Model, Pool, Route, Snapshot
+from fourplane_core.control.snapshot import Backend, Digest, Limits, Model, Pool, PoolName, Route, Snapshot
 from fourplane_core.outcomes import Outcome, Refusal
 
 Metadata: TypeAlias = Callable[[str], bytes | None]
@@ -41,7 +41,7 @@ class Plan:
     weight: int
     salt: int
     alone: bool
-    """Whether no other backend of the route has weight: then model and version decide alone, and the plan may be reused."""
+    """Whether no other backend of the route has weight: model and version decide alone, and the plan may be reused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -98,7 +98,7 @@ class Planner:
         if facts.version and (facts.model, "") in self.routes:
             return Refusal(
                 Outcome.MODEL_NOT_FOUND,
-                f"Request for unknown model: '{shown}' has no version {facts.version[:_SHOWN]!r}; leave model_version empty",
+                f"Request for unknown model: '{shown}' has no version {facts.version[:_SHOWN]!r}; name none",
             )
         return Refusal(Outcome.MODEL_NOT_FOUND, f"Request for unknown model: '{shown}' is not found")
 
@@ -106,13 +106,15 @@ class Planner:
 _SHOWN = 128
 _UNAUTHENTICATED = Refusal(
     Outcome.CALLER_UNAUTHENTICATED,
-    "this runtime serves no anonymous callers; set spec.callers.anonymous of its RuntimeDeployment to Allow to change that",
+    "this runtime serves no anonymous callers; its RuntimeDeployment decides that with spec.callers.anonymous",
 )
 
 
 def prepare(snapshot: Snapshot) -> Planner:
     """Make every plan of a snapshot."""
-    pools = {pool.name: (pool, {model.name: model for model in pool.models}) for pool in snapshot.pools}
+    pools: dict[PoolName, tuple[Pool, Mapping[str, Model]]] = {
+        pool.name: (pool, {model.name: model for model in pool.models}) for pool in snapshot.pools
+    }
     routes: dict[tuple[str, str], RoutePlans] = {}
     for route in snapshot.routes:
         alone = sum(backend.weight > 0 for backend in route.backends) == 1
@@ -133,11 +135,11 @@ def _plan(
     snapshot: Snapshot,
     route: Route,
     backend: Backend,
-    pools: Mapping[str, tuple[Pool, Mapping[str, Model]]],
+    pools: Mapping[PoolName, tuple[Pool, Mapping[str, Model]]],
     alone: bool,
 ) -> Plan:
-    pool, models = pools.get(backend.pool, (None, {}))
-    model = models.get(backend.model)
+    found = pools.get(backend.pool)
+    pool, model = (found[0], found[1].get(backend.model)) if found else (None, None)
     limits = snapshot.runtime.limits
     name = f"{backend.pool}\0{backend.model}\0{backend.version}"
     return Plan(

@@ -8,7 +8,7 @@ from fourplane_http2 import ConnectionFailure, Fields, Limits, Role, Stream
 from fourplane_worker.front import methods, reply
 from fourplane_worker.front.edge import Edge
 from fourplane_worker.front.exchange import NO_ERROR, Exchange
-from fourplane_worker.front.head import head_of
+from fourplane_worker.front.head import Head, head_of
 from fourplane_worker.front.relay import Relay
 from fourplane_worker.front.streaming import METHOD as STREAM_INFER
 from fourplane_worker.front.streaming import Streaming
@@ -28,6 +28,18 @@ _ENGINE_ERRORS = Refusal(
     Outcome.METADATA_MALFORMED,
     "triton_grpc_error is not served, since it makes engines fail; errors come as error_message of the stream",
 )
+
+
+_JOIN_BELOW = 1 << 15
+
+
+def _judge(head: Head) -> Refusal | None:
+    """Return why a call can't be served, from its head alone."""
+    if head.path not in methods.SERVED:
+        return methods.refusal(head.path)
+    if head.refusal is None and head.path == STREAM_INFER and head.value("triton_grpc_error") == b"true":
+        return _ENGINE_ERRORS
+    return head.refusal
 
 
 class ClientConnection(Edge):
@@ -69,16 +81,10 @@ class ClientConnection(Edge):
         front = self.front
         head = head_of(fields)
         path = head.path
-        refusal = head.refusal
         if head.not_grpc:
             self._not_grpc(stream, head.not_grpc)
             return
-        if front.draining:
-            refusal = _DRAINING
-        elif path == STREAM_INFER and head.value("triton_grpc_error") == b"true":
-            refusal = refusal or _ENGINE_ERRORS
-        elif path not in methods.SERVED:
-            refusal = methods.refusal(path)
+        refusal = _DRAINING if front.draining else _judge(head)
         if refusal is not None:
             self._refuse(stream, refusal)
             return
@@ -91,9 +97,9 @@ class ClientConnection(Edge):
             call = Relay(front, self, stream, head, self.last_active)
         stream.context = call
         if end:
-            self._hand(call, stream, b"", True)
+            self._hand(call, b"", True)
 
-    def _hand(self, call: Exchange, stream: Stream, data: bytes, end: bool) -> None:
+    def _hand(self, call: Exchange, data: bytes, end: bool) -> None:
         """Give a call its bytes; a fault of this worker ends that call, and no other."""
         try:
             call.request_data(data, end)
@@ -105,11 +111,11 @@ class ClientConnection(Edge):
 
     def on_data(self, stream: Stream, data: bytes, end: bool) -> None:
         """Give a call a piece of its request."""
-        call = stream.context
+        call: Exchange | None = stream.context
         if call is None:
             self.discard(stream, data)
         else:
-            self._hand(call, stream, data, end)
+            self._hand(call, data, end)
 
     def on_trailers(self, stream: Stream, fields: Fields) -> None:  # noqa: ARG002 - gRPC requests have none
         """Take trailers as the request's end."""
@@ -161,6 +167,3 @@ class ClientConnection(Edge):
         """Take no more calls, and close once those in flight have ended."""
         self.conn.goaway()
         self.touch()
-
-
-_JOIN_BELOW = 1 << 15

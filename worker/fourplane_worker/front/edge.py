@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import cast
+from typing import cast  # noqa: TID251 - asyncio hands every protocol a BaseTransport, and uvloop its own class
 
 from fourplane_http2 import Connection, ConnectionFailure, Fields, Limits, Role, Stream
 

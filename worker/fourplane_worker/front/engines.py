@@ -99,7 +99,7 @@ class EngineConnection(Edge):
 
     def on_headers(self, stream: Stream, fields: Fields, end: bool) -> None:
         """Hand a response's head to its leg."""
-        leg = stream.context
+        leg: Leg | None = stream.context
         if leg is not None:
             if end:
                 self.release(stream)
@@ -107,7 +107,7 @@ class EngineConnection(Edge):
 
     def on_data(self, stream: Stream, data: bytes, end: bool) -> None:
         """Hand a piece of a response to its leg; nobody waits for what comes after a cancellation."""
-        leg = stream.context
+        leg: Leg | None = stream.context
         if leg is not None:
             if end:
                 self.release(stream)
@@ -115,28 +115,28 @@ class EngineConnection(Edge):
 
     def on_trailers(self, stream: Stream, fields: Fields) -> None:
         """Hand a response's status to its leg."""
-        leg = stream.context
+        leg: Leg | None = stream.context
         if leg is not None:
             self.release(stream)
             leg.reply_trailers(fields)
 
     def on_reset(self, stream: Stream, code: int) -> None:
         """Tell the leg that its stream is over."""
-        leg = stream.context
+        leg: Leg | None = stream.context
         if leg is not None:
             self.release(stream)
             leg.reply_reset(code)
 
     def on_refused(self, stream: Stream) -> None:
         """Tell the leg that its request was never looked at."""
-        leg = stream.context
+        leg: Leg | None = stream.context
         if leg is not None:
             self.release(stream)
             leg.reply_refused()
 
     def on_sent(self, stream: Stream, count: int) -> None:
         """Tell the leg that bytes have left."""
-        leg = stream.context
+        leg: Leg | None = stream.context
         if leg is not None:
             leg.request_sent(count)
 

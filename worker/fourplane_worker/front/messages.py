@@ -28,7 +28,7 @@ def prefix(size: int) -> bytes:
 
 
 def read_prefix(data: bytes, most: int, encoding: bytes) -> tuple[int, bool]:
-    """Return a request message's size in bytes and whether it is compressed; refuse what is too large or inconsistent."""
+    """Return a request message's size in bytes and whether it is compressed; refuse what can't be taken."""
     flag, size = data[0], int.from_bytes(data[1:5], "big")
     if size > most:
         raise BadMessageError(

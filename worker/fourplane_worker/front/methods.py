@@ -48,6 +48,6 @@ def refusal(path: bytes) -> Refusal:
     if path in _REFUSED:
         return Refusal(
             Outcome.ADMINISTRATION_REFUSED,
-            f"{shown} administers the engine, which callers can't; the runtime's owner does that through its RuntimeDeployment",
+            f"{shown} administers the engine, which callers can't; its owner does that through the RuntimeDeployment",
         )
     return Refusal(Outcome.METHOD_NOT_SERVED, f"method {shown} is not served here; list what is with server reflection")

@@ -58,7 +58,7 @@ class EngineHead:
         """Read what matters and encode the rest."""
         known = dict(reversed(pairs))
         code = known.get(b"grpc-status", b"")
-        self.status: int | None = int(code) if code.isdigit() and len(code) <= 3 else None  # noqa: PLR2004 - no code is longer
+        self.status: int | None = int(code) if code.isdigit() and len(code) <= 3 else None
         self.message = known.get(b"grpc-message", b"")
         outcome = known.get(b"x-fourplane-outcome", b"").decode("ascii", "replace")
         self.outcome = Outcome.__members__.get(outcome)
@@ -84,7 +84,7 @@ def engine_head(fields: Fields) -> EngineHead:
 
 def not_grpc_block(status: int) -> bytes:
     """Return the head of the answer to a request that isn't gRPC."""
-    extra = ((b"allow", b"POST"),) if status == 405 else ()  # noqa: PLR2004 - the HTTP status
+    extra = ((b"allow", b"POST"),) if status == 405 else ()
     return encode(((b":status", b"%d" % status), (b"content-type", b"text/plain"), *extra))
 
 

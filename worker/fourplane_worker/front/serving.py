@@ -69,7 +69,7 @@ class Serving:
         self._settled: dict[tuple[bytes | None, bytes], Target] = {}
 
     def settled(self, scan: RequestScan) -> Target | None:
-        """Return the target of an earlier message, where it depended on model and version alone and they are the same."""
+        """Return the target of an earlier message with the same model and version, where those decided alone."""
         return self._settled.get((scan.model, scan.version))
 
     def choose(self, incoming: Incoming, metadata: Metadata) -> Target | Refusal:

@@ -98,13 +98,16 @@ class Streaming(Exchange):
             return
         pos = 0
         try:
-            while self.waits is None and not self.done and (pos < len(self._held) or self._incoming.complete):
+            while self._goes_on() and (pos < len(self._held) or self._incoming.complete):
                 pos = self._step(pos)
             self._held = self._held[pos:]
-            if self._ending and self.waits is None and not self.done:
+            if self._ending and self._goes_on():
                 self._half_close()
         except BadMessageError as error:
             self.refuse(error.outcome, error.message)
+
+    def _goes_on(self) -> bool:
+        return self.waits is None and not self.done
 
     def _step(self, pos: int) -> int:
         """Take what there is of the current request, and pass it on or answer it."""

@@ -62,26 +62,26 @@ class Unary(Exchange):
         if self.done:
             self.client.discard(self.stream, data)
             return
-        incoming = self.incoming
         try:
             if data:
-                if incoming.feed(data, 0) < len(data) or (incoming.complete and self.begun and not incoming.body):
-                    raise BadMessageError(Outcome.MESSAGE_MALFORMED, "ModelInfer takes one message, and more came")
-                self._owe(len(data))
-            if end and not incoming.complete:
+                self._read(data)
+            if end and not self.incoming.complete:
                 raise BadMessageError(Outcome.MESSAGE_MALFORMED, "the request ended before its message did")
-            if self.leg is not None:
-                if data:
-                    self._pump()
-            elif incoming.ready and self.target is None:
-                self._plan()
+            if self.leg is None:
+                if self.incoming.ready and self.target is None:
+                    self._plan()
+            elif data:
+                self._pump()
         except BadMessageError as error:
             self.refuse(error.outcome, error.message)
 
-    def _owe(self, count: int) -> None:
-        self.owed += count
-        if self.incoming.compressed:
-            self.pay(count)
+    def _read(self, data: bytes) -> None:
+        incoming = self.incoming
+        if incoming.feed(data, 0) < len(data) or (incoming.complete and self.begun and not incoming.body):
+            raise BadMessageError(Outcome.MESSAGE_MALFORMED, "ModelInfer takes one message, and more came")
+        self.owed += len(data)
+        if incoming.compressed:
+            self.pay(len(data))
 
     def _plan(self) -> None:
         serving = self.front.serving
@@ -124,11 +124,12 @@ class Unary(Exchange):
         self.front.sequences.keep(self.incoming.scan, target, engine)
         self._pump()
 
-    def _open(self, engine: EngineConnection) -> None:
+    def _open(self, engine: EngineConnection) -> Stream:
         self.engine = engine
         self.attempts += 1
         block = engine.endpoint.head(METHOD) + timeout_field(self.left_ms()) + self.head.block + self.trace_field()
-        self.leg = engine.open(self, block)
+        leg = self.leg = engine.open(self, block)
+        return leg
 
     def _pump(self) -> None:
         incoming, target, engine, leg = self.incoming, self.target, self.engine, self.leg
@@ -198,9 +199,7 @@ class Unary(Exchange):
         if self.kept and self.attempts == 1 and target is not None and not self.incoming.scan.sequence:
             engine = target.pool.pick()
             if engine is not None:
-                self._open(engine)
-                assert self.leg is not None
-                engine.send(self.leg, self.kept, True)
+                engine.send(self._open(engine), self.kept, True)
                 return
         self.refuse(Outcome.ENGINE_REFUSED, "the engine took no more requests; this one never ran")
 
