@@ -126,7 +126,7 @@ class RequestScan:
         return pos + size if end - pos >= size else -1
 
     def _take(self, number: int, value: bytes) -> None:
-        decided = (self.model, self.version, self.sequence) if self.ready else None
+        decided = self._decided() if self.ready else None
         if number == _MODEL_NAME:
             self.model = value
         elif number == _MODEL_VERSION:
@@ -135,9 +135,12 @@ class RequestScan:
             self.id = value
         elif b"sequence_" in value:
             self._take_parameter(value)
-        if decided is not None and decided != (self.model, self.version, self.sequence):
+        if decided is not None and decided != self._decided():
             # The plan may have been made already: what it rests on must not depend on how the bytes were cut.
             raise MalformedError("model name, version or sequence changes behind the tensors")
+
+    def _decided(self) -> tuple[bytes | None, bytes, bytes, bool, bool]:
+        return self.model, self.version, self.sequence, self.sequence_start, self.sequence_end
 
     def _take_parameter(self, entry: bytes) -> None:
         key = choice = b""
