@@ -23,6 +23,10 @@ Judge = Callable[[bytes], Check]
 _STATIC_COUNT: Final = len(STATIC)
 _ENTRY_OVERHEAD: Final = 32
 _DEFAULT_TABLE: Final = 4096
+_NO_HEAD: Final = ((), (), 0, 0)
+"""Where no block has begun yet; none starts with one of no beginnings."""
+_LONG: Final = 64
+"""Bytes of an encoded field above which it is taken for a token, which differs between callers."""
 _TOO_HEAVY: Final = 1 << 40
 """The size given to a field with a string above the bound: no list has room for it."""
 
@@ -47,8 +51,8 @@ class HpackDecoder:
     """Decode one connection's header blocks, in the order in which they come."""
 
     __slots__ = (
-        "_allowed", "_fields", "_judge", "_max_string", "_names", "_static", "_static_names", "_table", "_table_bytes",
-        "stateless", "table_size",
+        "_allowed", "_fields", "_head", "_judge", "_max_string", "_names", "_static", "_static_names", "_table",
+        "_table_bytes", "stateless", "table_size",
     )  # fmt: skip
 
     def __init__(
@@ -59,6 +63,8 @@ class HpackDecoder:
         self._max_string = max_string
         self._fields: Cache[Entry] = Cache(cache_bytes)
         self._names: Cache[tuple[bytes, Check]] = Cache(cache_bytes // 8)
+        self._head: tuple[bytes | tuple[()], tuple[Pair, ...], int, int] = _NO_HEAD
+        """How a block began up to the first field that did not come again, decoded: most blocks begin alike."""
         self._table: deque[Entry] = deque()
         self._table_bytes = 0
         self.table_size = _DEFAULT_TABLE
@@ -83,10 +89,14 @@ class HpackDecoder:
 
     def _decode(self, block: bytes) -> tuple[list[Pair], int, int]:  # noqa: C901, PLR0912, PLR0915 -- the hot loop
         pairs: list[Pair] = []
+        marks = weight = at = 0
+        begin, known_pairs, known_marks, known_weight = self._head
+        if block.startswith(begin):
+            pairs, marks, weight, at = list(known_pairs), known_marks, known_weight, len(begin)
+        learnt = at
         add = pairs.append
         known = self._fields.young
         static = self._static
-        marks = weight = at = 0
         self.stateless = True
         size = len(block)
         while at < size:
@@ -128,6 +138,10 @@ class HpackDecoder:
                     raise HpackError("a header block ends within a string")
                 key = block[start:at]
                 found = known.get(key) if index <= _STATIC_COUNT else None
+                if learnt >= 0 and (found is None or at - start > _LONG):
+                    if self.stateless and start > learnt:
+                        self._head = (block[:start], tuple(pairs), marks, weight)
+                    learnt = -1
                 entry = found or self._literal(key, index, name_end - start, value_start - start)
                 if first & 0x40:
                     self._insert(entry)
@@ -201,6 +215,7 @@ class HpackDecoder:
         if size != self.table_size:
             self.stateless = False
             self.table_size = size
+            self._head = _NO_HEAD
             self._evict()
         return at
 

@@ -51,6 +51,27 @@ def test_blocks_with_dynamic_tables_and_huffman_codes_decode_as_by_the_library(b
         assert [tuple(pair) for pair in library.decode(block, raw=True)] == pairs
 
 
+alike = st.lists(
+    st.tuples(
+        st.lists(st.sampled_from([(b":method", b"POST"), (b"a", b"1"), (b"b", b"2" * 70), (b"c", b"3")]), max_size=5),
+        st.sampled_from([None, None, 0, 40, 4096]),
+        st.booleans(),
+    ),
+    max_size=12,
+)
+
+
+@settings(deadline=None)
+@given(alike)
+def test_blocks_that_begin_alike_decode_right_whatever_the_table_does_between(steps):
+    encoder, decoder = hpack.Encoder(), HpackDecoder()
+    for pairs, size, own in steps:
+        if size is not None:
+            encoder.header_table_size = size
+        block = encoder.encode([] if own else pairs) + (encode(pairs) if own else b"")
+        assert decoder.decode(block)[0] == pairs
+
+
 @settings(deadline=None)
 @given(st.binary(max_size=60))
 def test_any_bytes_decode_to_fields_or_to_one_error(block):
