@@ -77,8 +77,9 @@ class RequestScan:
         if self._tail and pos < end:
             data, pos, end = self._tail + data[pos:end], 0, len(self._tail) + end - pos
             self._tail = b""
+        field = self._field
         while pos < end:
-            after = self._field(data, pos, end)
+            after = field(data, pos, end)
             if after < 0:
                 self._tail = data[pos:end]
                 return

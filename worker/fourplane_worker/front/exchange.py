@@ -57,7 +57,8 @@ class Exchange:
         allowed = most_ms if wanted is None or wanted > most_ms else wanted
         deadline = self.started + allowed / 1000
         if not self.tick or deadline < self.deadline:
-            self.front.deadlines.remove(self)
+            if self.tick:
+                self.front.deadlines.remove(self)
             self.deadline = deadline
             self.front.deadlines.add(self, deadline)
 
@@ -104,6 +105,7 @@ class Exchange:
     def settle(self, outcome: Outcome) -> None:
         """Mark the call as over, free what it holds, and count it."""
         self.done = True
+        self.stream.context = None
         if self.tick:
             self.front.deadlines.remove(self)
         self.release()

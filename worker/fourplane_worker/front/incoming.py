@@ -12,7 +12,7 @@ from fourplane_worker.front.messages import PREFIX_BYTES, SCAN_BYTES, BadMessage
 class Incoming:
     """One ModelInferRequest from its prefix to its last byte."""
 
-    __slots__ = ("_encoding", "_first", "_left", "_most", "body", "compressed", "scan", "size", "waiting")
+    __slots__ = ("_encoding", "_first", "_left", "_most", "body", "complete", "compressed", "scan", "size", "waiting")
 
     def __init__(self, most: int, encoding: bytes) -> None:
         """Begin before the prefix; `most` bounds the message's size in bytes."""
@@ -23,6 +23,8 @@ class Incoming:
         self.size = -1
         """Size of the uncompressed message in bytes; -1 until the prefix is there (or the message inflated)."""
         self.compressed = False
+        self.complete = False
+        """Whether every byte has come."""
         self._left = PREFIX_BYTES
         self._first = b""
         self._most = most
@@ -34,26 +36,25 @@ class Incoming:
         return self.size >= 0 or self.compressed or bool(self._first)
 
     @property
-    def complete(self) -> bool:
-        """Whether every byte has come."""
-        return not self._left
-
-    @property
     def ready(self) -> bool:
         """Whether enough is known to plan it."""
-        return not self._left or (self.scan.ready and not self.compressed)
+        return self.complete or (self.scan.ready and not self.compressed)
 
     def feed(self, data: bytes, pos: int) -> int:
         """Take this message's bytes from data[pos:] and return the place behind them; BadMessageError ends the call."""
+        end = len(data)
         if self.size < 0 and not self.compressed:
             pos = self._read_prefix(data, pos)
             if pos < 0:
-                return len(data)
-        take = min(self._left, len(data) - pos)
-        if not take and self._left:
-            return pos
+                return end
+        take = self._left
+        if take > end - pos:
+            take = end - pos
+            if not take:
+                return pos
         chunk = data[pos : pos + take]
         self._left -= take
+        self.complete = not self._left
         self.body.append(chunk)
         self.waiting += take
         try:
@@ -65,11 +66,11 @@ class Incoming:
         return pos + take
 
     def _read_prefix(self, data: bytes, pos: int) -> int:
-        first = self._first + data[pos : pos + PREFIX_BYTES - len(self._first)]
-        pos += len(first) - len(self._first)
-        self._first = first
+        before = len(self._first)
+        first = self._first = self._first + data[pos : pos + PREFIX_BYTES - before]
         if len(first) < PREFIX_BYTES:
             return -1
+        pos += PREFIX_BYTES - before
         size, self.compressed = read_prefix(first, self._most, self._encoding)
         self._left = size
         if not self.compressed:

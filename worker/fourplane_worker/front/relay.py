@@ -50,9 +50,6 @@ class Relay(Exchange):
 
     def request_data(self, data: bytes, end: bool) -> None:
         """Pass a piece of the request on."""
-        if self.done:
-            self.client.discard(self.stream, data)
-            return
         self.owed += len(data)
         self._ended = self._ended or end
         if self._leg is not None and self._engine is not None:

@@ -84,9 +84,6 @@ class Streaming(Exchange):
 
     def request_data(self, data: bytes, end: bool) -> None:
         """Take requests; one that waits for an engine holds back those behind it."""
-        if self.done:
-            self.client.discard(self.stream, data)
-            return
         self.owed += len(data)
         self._ending = self._ending or end
         self._held = self._held + data if self._held else data

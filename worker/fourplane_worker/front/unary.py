@@ -59,9 +59,6 @@ class Unary(Exchange):
 
     def request_data(self, data: bytes, end: bool) -> None:
         """Read, plan and pass on the request message."""
-        if self.done:
-            self.client.discard(self.stream, data)
-            return
         try:
             if data:
                 self._read(data)
@@ -184,7 +181,8 @@ class Unary(Exchange):
 
     def _verdict(self, head: reply.EngineHead) -> None:
         self.leg = None
-        assert self.target is not None and self.outgoing is not None
+        assert self.target is not None
+        assert self.outgoing is not None
         self.end(*engine_verdict(head, self.target, whole=self.outgoing.between))
 
     def reply_reset(self, code: int) -> None:
@@ -205,7 +203,7 @@ class Unary(Exchange):
 
     def reply_sent(self, count: int) -> None:
         """Let the engine send more, as far as the client has taken."""
-        if self.leg is not None and self.engine is not None and self.reply_owed:
+        if self.leg is not None and self.engine is not None and self.outgoing is not None and self.outgoing.amid:
             paid = min(self.reply_owed, count)
             self.reply_owed -= paid
             self.engine.credit(self.leg, paid)
