@@ -1,0 +1,64 @@
+"""`fourplane worker`."""
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fourplane_cli.serving import log_options, serving_options, startup_failures, stop_event
+from fourplane_cli.teaching import Command
+from fourplane_worker.process.settings import WorkerSettings
+from fourplane_worker.process.supervisor import Supervisor
+from fourplane_worker.telemetry import logs
+
+
+@click.command(cls=Command)
+@click.option(
+    "--state",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder with the snapshots, the activation, the endpoints and the keys.",
+)
+@serving_options
+@click.option(
+    "--metrics", default="", metavar="HOST:PORT", help="Where /metrics, /healthz and /readyz are. Default: none."
+)
+@click.option(
+    "--public-key",
+    "public_keys",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Key to trust; may be repeated. Default: those of the state folder.",
+)
+@log_options("info", "json")
+def worker(**settings: Any) -> None:
+    """Serve the signed snapshot of a state folder, and follow it.
+
+    Compiles nothing and starts no engine: `fourplane up` or another writer puts activations there. What does not
+    verify is refused and said, and the last good snapshot is served on. SIGTERM lets calls in flight end.
+
+    Examples:
+      fourplane worker --state /var/lib/fourplane --listen 0.0.0.0:8011 --workers 4 --metrics 127.0.0.1:8012
+
+    Exit codes: 0 stopped when asked to; 2 a setting that cannot work, such as an address that is taken; 3 no key to
+    trust, or another worker on the same folder; 4 a folder that cannot be written.
+    """
+    given = WorkerSettings(**settings)
+    logs.configure(given.log_level, given.log_format, "supervisor")
+    with startup_failures():
+        asyncio.run(_run(given))
+
+
+async def _run(settings: WorkerSettings) -> None:
+    stopped = stop_event()
+    supervisor = Supervisor(settings, time.time)
+    await supervisor.start()
+    try:
+        click.echo(f"listening on {supervisor.listen}")
+        if supervisor.metrics:
+            click.echo(f"metrics on http://{supervisor.metrics}/metrics")
+        await stopped.wait()
+    finally:
+        await supervisor.stop()

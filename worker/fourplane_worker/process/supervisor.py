@@ -1,0 +1,234 @@
+"""The supervisor: holds the port, verifies and distributes snapshots, keeps processes alive, says how things are."""
+
+import asyncio
+import json
+import logging
+import os
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import asdict
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+
+from fourplane_wire.signing import Keyring
+from fourplane_worker.process.addresses import bound, parse, reserve
+from fourplane_worker.process.admin import AdminServer, Page
+from fourplane_worker.process.fleet import Fleet
+from fourplane_worker.process.intake import Intake
+from fourplane_worker.process.messages import Offer, Start
+from fourplane_worker.process.settings import WorkerSettings
+from fourplane_worker.process.status import Facts, status
+from fourplane_worker.process.tls import server_context
+from fourplane_worker.store import files, keys, locks
+from fourplane_worker.store.errors import StoreError
+from fourplane_worker.store.layout import StateFolder
+from fourplane_worker.telemetry.metrics import Exposition, State
+from fourplane_worker.telemetry.rates import Window
+
+log = logging.getLogger(__name__)
+
+_LOOK_EVERY_S = 0.1
+"""Two calls of stat: nothing to save by a watch that not every file system has."""
+_TELL_EVERY_S = 1.0
+_AGAIN_EVERY = 50
+"""Looks after which a refused activation is read again: somebody may have repaired what it names."""
+_PORT_PATIENCE_S = 3.0
+"""How long processes of an earlier supervisor may take to let go of the port."""
+
+
+class Supervisor:
+    """One worker: `start`, then `stop`; everything between happens by itself."""
+
+    def __init__(self, settings: WorkerSettings, now: Callable[[], float]) -> None:
+        """Prepare; `now` returns seconds since 1970."""
+        self.settings = settings
+        self.state = StateFolder(settings.state)
+        self.listen = ""
+        """Where clients connect, after the start."""
+        self.metrics = ""
+        """Where the pages for machines are, after the start; empty: nowhere."""
+        self.about: Mapping[str, Any] = {}
+        """Added to the status."""
+        self._now = now
+        self._started = ""
+        self._held = ExitStack()
+        self._window = Window()
+        self._draining = False
+        self._propagation_s: float | None = None
+        self._written = b""
+        self._tasks: list[asyncio.Task[None]] = []
+        self._fleet = Fleet(self.state, settings.processes, self._start_message)
+        self._exposition = Exposition(self._metrics_state)
+        self._admin = AdminServer({"/metrics": self._metrics, "/healthz": self._healthz, "/readyz": self._readyz})
+
+    async def start(self) -> None:
+        """Take the port, the last good snapshot and start the processes; raise SetupError or StoreError."""
+        try:
+            await self._begin()
+        except BaseException:
+            self._held.close()
+            raise
+
+    async def _begin(self) -> None:
+        settings, state = self.settings, self.state.create()
+        self._held.enter_context(locks.hold(state, "worker"))
+        self._trusted = keys.trusted_keys(state, settings.public_keys)
+        server_context(settings.tls_cert, settings.tls_key)
+        address = parse(settings.listen)
+        holder = self._held.enter_context(await reserve(address, _PORT_PATIENCE_S))
+        self._address = bound(address, holder)
+        self.listen = str(self._address)
+        if settings.metrics:
+            self.metrics = str(await self._admin.start(parse(settings.metrics)))
+        self._sockets = state.sockets()
+        self._started = self._timestamp()
+        self._intake = Intake(state, Keyring(self._trusted))
+        await asyncio.to_thread(self._intake.begin)
+        await self._fleet.begin()
+        self._tasks = [asyncio.create_task(self._watch()), asyncio.create_task(self._tell())]
+        log.info("listening", extra={"address": self.listen, "processes": settings.processes})
+
+    async def stop(self, grace_s: float | None = None) -> None:
+        """Let calls in flight end, end every process, and let go of the state folder."""
+        self._draining = True
+        for task in self._tasks:
+            task.cancel()
+        self._write_status()
+        await self._fleet.stop(self.settings.grace_s if grace_s is None else grace_s)
+        await self._admin.stop()
+        self.state.status.unlink(missing_ok=True)
+        self._held.close()
+
+    async def acknowledged(self, epoch: int, sequence: int, within_s: float) -> bool:
+        """Wait until every process serves an activation, or a newer one; false if that takes too long or is refused."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + within_s
+        while loop.time() < deadline:
+            offer = self._intake.offer
+            if offer is not None and (offer.epoch, offer.sequence) >= (epoch, sequence) and self._fleet.serves(offer):
+                return True
+            await self._fleet.changes(min(deadline - loop.time(), _LOOK_EVERY_S))
+        return False
+
+    @property
+    def is_ready(self) -> bool:
+        """Tell whether every process serves an acknowledged snapshot, be it the newest or the one before."""
+        return self._fleet.is_serving and not self._draining
+
+    def status(self) -> dict[str, Any]:
+        """Return what `fourplane status` prints."""
+        facts = Facts(
+            pid=os.getpid(),
+            started=self._started,
+            listen=self.listen,
+            metrics=self.metrics,
+            tls=bool(self.settings.tls_cert),
+            draining=self._draining,
+            rates=self._window.rates(),
+            propagation_s=self._propagation_s,
+            about=self.about,
+        )
+        return status(facts, self._intake, self._fleet)
+
+    def _start_message(self, index: int) -> Start:
+        settings, offer = self.settings, self._intake.offer
+        return Start(
+            index=index,
+            state=str(self.state.root.absolute()),
+            host=self._address.host,
+            port=self._address.port,
+            keys=[key.raw.hex() for key in self._trusted],
+            socket=str(self._sockets / f"local-{index}.sock"),
+            tls_cert=settings.tls_cert,
+            tls_key=settings.tls_key,
+            grace_s=settings.grace_s,
+            log_level=settings.log_level,
+            log_format=settings.log_format,
+            offer=asdict(offer) if offer else None,
+            found={name: list(addresses) for name, addresses in self._intake.found.items()},
+        )
+
+    async def _watch(self) -> None:
+        """Follow the state folder."""
+        looks = 0
+        while True:
+            await asyncio.sleep(_LOOK_EVERY_S)
+            looks += 1
+            again = looks % _AGAIN_EVERY == 0 and "activation" in self._intake.problems
+            if await asyncio.to_thread(self._intake.look, again=again) and self._intake.offer is not None:
+                await self._distribute(self._intake.offer)
+            if self._intake.look_for_endpoints():
+                self._fleet.found(self._intake.found)
+
+    async def _distribute(self, offer: Offer) -> None:
+        log.info("offering a snapshot", extra=asdict(offer))
+        begun = asyncio.get_running_loop().time()
+        self._fleet.offer(offer)
+        self._tasks.append(asyncio.create_task(self._confirm(offer, begun)))
+
+    async def _confirm(self, offer: Offer, begun: float) -> None:
+        loop = asyncio.get_running_loop()
+        while self._intake.offer == offer and not self._fleet.serves(offer):
+            await self._fleet.changes(_TELL_EVERY_S)
+        if self._intake.offer == offer:
+            self._propagation_s = round(loop.time() - begun, 4)
+            log.info("every process serves the snapshot", extra=asdict(offer) | {"seconds": self._propagation_s})
+            self._write_status()
+        self._tasks = [task for task in self._tasks if not task.done()]
+
+    async def _tell(self) -> None:
+        """Gather numbers and say how things are, about once a second."""
+        while True:
+            await self._fleet.report()
+            self._window.add(self._now(), self._fleet.totals.series().values())
+            self._write_status()
+            await asyncio.sleep(_TELL_EVERY_S)
+
+    def _write_status(self) -> None:
+        content = json.dumps(self.status(), indent=2).encode() + b"\n"
+        if content != self._written:
+            try:
+                files.place(self.state.status, content, durable=False)
+                self._written = content
+            except StoreError as error:
+                log.warning("the status can't be written: %s", error)
+
+    def _timestamp(self) -> str:
+        return datetime.fromtimestamp(self._now(), UTC).isoformat(timespec="seconds")
+
+    def _metrics_state(self) -> State:
+        intake, fleet = self._intake, self._fleet
+        acknowledged = fleet.acknowledged
+        return State(
+            series=fleet.totals.series(),
+            numbers=fleet.totals.numbers(),
+            runtime=intake.snapshot.runtime.name if intake.snapshot else "",
+            served=acknowledged.digest if acknowledged else "",
+            desired=intake.offer.digest if intake.offer else "",
+            rejected=intake.rejected,
+            endpoints={
+                pool: (sum(not failure for failure in addresses.values()), len(addresses))
+                for pool, addresses in fleet.endpoints().items()
+            },
+            processes=(sum(child.is_listening for child in fleet.children), len(fleet.children)),
+            restarts=sum(child.restarts for child in fleet.children),
+            propagation_s=self._propagation_s,
+            ready=self.is_ready,
+        )
+
+    async def _metrics(self, accept: str) -> Page:
+        await self._fleet.report()
+        content_type, content = self._exposition.page(accept)
+        return Page(HTTPStatus.OK, content, content_type)
+
+    async def _healthz(self, _accept: str) -> Page:
+        return Page(HTTPStatus.OK, b"ok\n")
+
+    async def _readyz(self, _accept: str) -> Page:
+        if self.is_ready:
+            return Page(HTTPStatus.OK, b"ok\n")
+        waiting = [child.index for child in self._fleet.children if not child.is_listening]
+        why = "draining" if self._draining else "no snapshot" if self._intake.offer is None else ""
+        why = why or (f"processes that do not listen yet: {waiting}" if waiting else "a snapshot is being taken")
+        return Page(HTTPStatus.SERVICE_UNAVAILABLE, f"not ready: {why}\n".encode())

@@ -1,0 +1,1 @@
+"""The state folder: what survives a restart, verified whenever it is read."""
