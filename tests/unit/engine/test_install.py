@@ -26,6 +26,7 @@ def test_big_downloads_are_shown(line, shown):
     ("output", "problem", "hint"),
     [
         ("WARNING: Retrying: NameResolutionError: x\nERROR: No matching", "cannot be reached", "Connect once"),
+        ("ERROR: No version satisfies x (from versions: none)", "cannot be reached", "Connect once"),
         ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES", "not the one that was locked", "another package index"),
         ("ERROR: [Errno 28] No space left on device", "disk is full", "XDG_CACHE_HOME"),
         ("ERROR: something else", "something else", "run again"),

@@ -28,7 +28,7 @@ def installed(tmp_path):
 
 
 def test_a_built_installation_is_whole_and_alone(installed):
-    assert is_whole(installed, expected_marker(PYTHON))
+    assert is_whole(installed, expected_marker())
     assert [entry.name for entry in installed.root.parent.iterdir()] == ["triton-2.51.0-py311"]
 
 
@@ -40,9 +40,9 @@ def test_a_spoilt_installation_is_not_whole_and_is_replaced(installed, spoil):
         installed.interpreter.unlink()
     else:
         (installed.root / MARKER).unlink()
-    assert not is_whole(installed, expected_marker(PYTHON))
+    assert not is_whole(installed, expected_marker())
     build(installed, PYTHON, progress=print, install=pretend_install)
-    assert is_whole(installed, expected_marker(PYTHON))
+    assert is_whole(installed, expected_marker())
 
 
 def test_a_failed_build_leaves_nothing_under_the_final_name(tmp_path):

@@ -22,6 +22,8 @@ MODELS_LOCK = HERE / "models-env.lock"
 _NO_NETWORK = re.compile(
     r"NewConnectionError|NameResolutionError|Temporary failure in name resolution|ConnectTimeout"
     r"|ProxyError|Network is unreachable|Max retries exceeded|ReadTimeout|Connection refused"
+    # All that pip says of it when it is told not to try again.
+    r"|\(from versions: none\)"
 )
 _DOWNLOADING = re.compile(r"Downloading (?:\S*/)?([A-Za-z0-9_.]+?)-(\d\S*?)-\S+\.whl\S* \(([\d.]+ [MG]B)\)")
 
@@ -107,7 +109,7 @@ def pip_error(output: str) -> ProvisionError:
     tail = "\n".join(f"  {line}" for line in lines[-5:])
     if _NO_NETWORK.search(output):
         return ProvisionError(
-            f"The package index cannot be reached:\n{tail}",
+            f"The package index cannot be reached, or lacks the package:\n{tail}",
             "Connect once (later starts need no network), or set PIP_INDEX_URL or PIP_PROXY.",
         )
     if "DO NOT MATCH THE HASHES" in output:

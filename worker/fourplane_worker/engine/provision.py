@@ -65,7 +65,7 @@ def provision(cache: Path, progress: Progress) -> TritonInstall:
     check_host(this_host())
     python = find_python()
     layout = Layout(cache.absolute() / folder_name(python), python.name)
-    wanted = expected_marker(python)
+    wanted = expected_marker()
     if is_whole(layout, wanted):
         return TritonInstall(layout)
     try:
@@ -86,13 +86,12 @@ def folder_name(python: Python) -> str:
     return f"triton-{TRITON_VERSION}-py{python.name.replace('.', '')}"
 
 
-def expected_marker(python: Python) -> dict[str, object]:
+def expected_marker() -> dict[str, object]:
     """Return what the marker of a current installation says."""
     locks = b"\0".join(path.read_bytes() for path in (TRITON_LOCK, MODELS_LOCK))
     return {
         "locks": hashlib.sha256(locks).hexdigest(),
         "revision": _REVISION,
-        "library": str(python.library),
     }
 
 
@@ -117,7 +116,7 @@ def build(layout: Layout, python: Python, progress: Progress, install: Install =
         made = work / "new"
         made.mkdir()
         install(Layout(made, layout.python), python, progress)
-        (made / MARKER).write_text(json.dumps(expected_marker(python)))
+        (made / MARKER).write_text(json.dumps(expected_marker()))
         if root.exists():
             root.rename(work / "old")
         made.rename(root)

@@ -25,17 +25,21 @@ USABLE = ((3, 11), (3, 12))
 """Of the versions that this product runs on, those whose stub works."""
 
 _HINT = (
-    "Install Python 3.12 or 3.11 with its shared library and venv module beside this one, for instance "
-    "on Debian: apt-get install python3.11 python3.11-venv libpython3.11"
+    "Put Python 3.12 or 3.11 on PATH, with its shared library and venv module: for instance `uv python install 3.12`, "
+    "or on Debian 12 `apt-get install python3.11-venv libpython3.11`. "
+    "Or run Triton elsewhere and name it under `endpoints` of the pool."
 )
 
 _PROBE = """
 import importlib.util, json, os, sys, sysconfig
-library = os.path.join(*(sysconfig.get_config_var(n) or "" for n in ("LIBDIR", "INSTSONAME")))
+name = sysconfig.get_config_var("INSTSONAME") or ""
+# A relocated Python still names the folder that it was built for.
+folders = (sysconfig.get_config_var("LIBDIR") or "", os.path.join(sys.base_prefix, "lib"))
+found = [path for folder in folders if ".so" in name and os.path.isfile(path := os.path.join(folder, name))]
 print(json.dumps({
     "path": getattr(sys, "_base_executable", sys.executable),
     "version": sys.version_info[:2],
-    "library": library if ".so" in library and os.path.isfile(library) else None,
+    "library": found[0] if found else None,
     "venv": all(map(importlib.util.find_spec, ("venv", "ensurepip"))),
 }))
 """
@@ -68,7 +72,7 @@ def find_python() -> Python:
 
 def choose(pythons: Sequence[Python | None]) -> Python:
     """Return the first interpreter that has all that models need; say why not if none has."""
-    found = [python for python in pythons if python is not None]
+    found = [python for python in dict.fromkeys(pythons) if python is not None]
     for python in found:
         if not lacks(python):
             return python
