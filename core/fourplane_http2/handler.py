@@ -26,7 +26,7 @@ class Handler(Protocol):
         """Learn, in place of `on_reset`, that the server has not processed this request (client role)."""
 
     def on_too_large(self, stream: Stream) -> None:
-        """Learn that a header list was above the bounds. An answer may be sent now; the stream is over on return."""
+        """Learn that a header list was above the bounds. Headers alone may be sent as answer; it is over on return."""
 
     def on_sent(self, stream: Stream, count: int) -> None:
         """Learn that `count` bytes of the stream's payload have gone to `out`, at once or out of its queue."""

@@ -47,8 +47,11 @@ class Limits:
     """Streams that we reset whose late frames are still excused; as many as can be open."""
     max_backlog_bytes: int = 1024 * 1024
     """Bytes other than DATA put out while the transport is paused: a peer that asks but does not read."""
-    resets: Budget = Budget(burst=200, per_second=50, per_work=1)
-    """RST_STREAM from a client and stream errors it provokes (rapid reset); work is a completed stream."""
+    resets: Budget = Budget(burst=1000, per_second=500, per_work=1)
+    """RST_STREAM from a client and stream errors it provokes (rapid reset); work is a completed stream.
+
+    An honest client whose deadlines all pass cancels everything it asks, at the rate at which it asks.
+    """
     pings: Budget = Budget(burst=100, per_second=10, per_work=1)
     """PINGs, each of which we must answer; bandwidth probes come with DATA."""
     settings: Budget = Budget(burst=50, per_second=1)
@@ -59,7 +62,7 @@ class Limits:
     """WINDOW_UPDATEs; honest ones follow the DATA that we send."""
     priorities: Budget = Budget(burst=1000, per_second=50, per_work=2)
     """PRIORITY frames, which we parse for nothing."""
-    strays: Budget = Budget(burst=1000, per_second=100, per_work=10)
+    strays: Budget = Budget(burst=2000, per_second=1000, per_work=10)
     """Frames on streams that are over; some servers send the end of a stream six times. Work is a completed stream."""
 
     def __post_init__(self) -> None:

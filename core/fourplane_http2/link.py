@@ -189,6 +189,9 @@ class Link:
         stream.state = NEXT[stream.state, event]
         stream.drop_queue()
         del self.open_streams[stream.id]
+        if stream.ready:
+            stream.ready = False
+            self.ready.remove(stream)
 
     def put_reset(self, stream_id: int, code: int) -> None:
         """Put out RST_STREAM."""

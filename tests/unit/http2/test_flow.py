@@ -185,6 +185,16 @@ def test_a_reset_drops_what_was_queued():
     assert not client.out
 
 
+def test_streams_that_were_reset_do_not_pile_up_in_the_rotation():
+    client = a_client()
+    client.pause()
+    for _ in range(50):
+        stream = client.request(REQUEST)
+        client.send_data(stream, b"x")
+        client.reset(stream, 8)
+    assert not client.ready
+
+
 def test_large_payload_is_sent_in_frames_without_a_copy():
     client = a_client()
     client.receive(initial_window(2**20) + window(0, 2**20) + frame(SETTINGS, 0, 0, b"\0\5\0\1\0\0"))

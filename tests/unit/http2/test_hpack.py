@@ -27,11 +27,13 @@ repeating = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(lists)
 def test_what_is_encoded_the_hpack_library_decodes(pairs):
     assert [tuple(pair) for pair in hpack.Decoder().decode(encode(pairs), raw=True)] == pairs
 
 
+@settings(deadline=None)
 @given(lists)
 def test_what_is_encoded_the_own_decoder_decodes(pairs):
     decoder = HpackDecoder()
@@ -79,6 +81,7 @@ def test_any_bytes_decode_to_fields_or_to_one_error(block):
         HpackDecoder().decode(block)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60))
 def test_blocks_that_the_library_refuses_are_refused(block):
     try:
@@ -94,6 +97,7 @@ def test_blocks_that_the_library_refuses_are_refused(block):
     assert decoded == expected
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=100))
 def test_huffman_codes_of_all_octets_decode(data):
     from hpack.huffman import HuffmanEncoder
