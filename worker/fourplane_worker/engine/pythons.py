@@ -101,4 +101,4 @@ def examine(path: Path) -> Python | None:
     facts = json.loads(answer)
     major, minor = facts["version"]
     library = Path(facts["library"]) if facts["library"] else None
-    return Python(path=Path(facts["path"]), version=(major, minor), library=library, venv=facts["venv"])
+    return Python(path=Path(facts["path"]).resolve(), version=(major, minor), library=library, venv=facts["venv"])
