@@ -64,7 +64,9 @@ class ClientConnection(Edge):
     def send(self, stream: Stream, pieces: list[bytes]) -> None:
         """Send pieces of a response."""
         conn = self.conn
-        if len(pieces) > 1 and sum(map(len, pieces)) < _JOIN_BELOW:
+        size = sum(map(len, pieces))
+        self.front.cells.bytes_out += size
+        if len(pieces) > 1 and size < _JOIN_BELOW:
             conn.send_data(stream, b"".join(pieces), False)
         else:
             for piece in pieces:
@@ -112,6 +114,7 @@ class ClientConnection(Edge):
     def on_data(self, stream: Stream, data: bytes, end: bool) -> None:
         """Give a call a piece of its request."""
         call: Exchange | None = stream.context
+        self.front.cells.bytes_in += len(data)
         if call is None:
             self.discard(stream, data)
         else:

@@ -42,8 +42,9 @@ class Cells:
         self.connection_failures = 0
         self.open_calls = 0
         self.bytes_in = 0
+        """Bytes of calls' requests, as they came."""
         self.bytes_out = 0
-        self.spans_dropped = 0
+        """Bytes of calls' responses, as they went."""
 
     def series(self, route: str, pool: str, backend: str) -> Series:
         """Return the series of a route and backend."""

@@ -16,7 +16,6 @@ _NUMBERS: Mapping[str, tuple[str, str]] = {
     "connection_failures": ("fourplane_connection_failures", "Client connections ended for breaking the protocol."),
     "bytes_in": ("fourplane_received_bytes", "Bytes of request messages."),
     "bytes_out": ("fourplane_sent_bytes", "Bytes of response messages."),
-    "spans_dropped": ("fourplane_spans_dropped", "Spans lost because their collector did not keep up."),
     "open_connections": ("fourplane_open_connections", "Client connections open now."),
     "open_calls": ("fourplane_open_calls", "Calls open now."),
 }
