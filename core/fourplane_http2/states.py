@@ -26,14 +26,12 @@ class State(IntEnum):
 class Event(IntEnum):
     """What moves a stream from one state to another."""
 
-    OPENED = 0
-    OPENED_AND_ENDED_BY_PEER = 1
-    OPENED_AND_ENDED_HERE = 2
-    END_SENT = 3
-    END_RECEIVED = 4
-    RESET_RECEIVED = 5
-    RESET_SENT = 6
-    LOST = 7
+    END_SENT = 0
+    END_RECEIVED = 1
+    RESET_RECEIVED = 2
+    RESET_SENT = 3
+    LOST = 4
+    """The connection ended, or GOAWAY left it out."""
 
 
 class Answer(IntEnum):
@@ -54,17 +52,15 @@ class Answer(IntEnum):
 IDLE, OPEN, HALF_CLOSED_LOCAL, HALF_CLOSED_REMOTE, CLOSED, RESET_HERE = State
 
 NEXT: Mapping[tuple[State, Event], State] = {
-    (IDLE, Event.OPENED): OPEN,
-    (IDLE, Event.OPENED_AND_ENDED_BY_PEER): HALF_CLOSED_REMOTE,
-    (IDLE, Event.OPENED_AND_ENDED_HERE): HALF_CLOSED_LOCAL,
     (OPEN, Event.END_SENT): HALF_CLOSED_LOCAL,
     (OPEN, Event.END_RECEIVED): HALF_CLOSED_REMOTE,
     (HALF_CLOSED_LOCAL, Event.END_RECEIVED): CLOSED,
     (HALF_CLOSED_REMOTE, Event.END_SENT): CLOSED,
-    **{(state, Event.RESET_SENT): RESET_HERE for state in (IDLE, OPEN, HALF_CLOSED_LOCAL, HALF_CLOSED_REMOTE)},
+    **{(state, Event.RESET_SENT): RESET_HERE for state in (OPEN, HALF_CLOSED_LOCAL, HALF_CLOSED_REMOTE)},
     **{(state, Event.RESET_RECEIVED): CLOSED for state in (OPEN, HALF_CLOSED_LOCAL, HALF_CLOSED_REMOTE)},
     **{(state, Event.LOST): CLOSED for state in (OPEN, HALF_CLOSED_LOCAL, HALF_CLOSED_REMOTE)},
 }
+"""A stream's first HEADERS makes it OPEN, or half closed if it ends there; IDLE ones have no object."""
 
 SENDING = frozenset({OPEN, HALF_CLOSED_REMOTE})
 """States in which we may send HEADERS and DATA."""
