@@ -6,6 +6,7 @@ counts, so the engine reads what was authorized whatever the caller wrote. That 
 start a field; a message whose last field claims more bytes than there are is malformed and must not reach an engine.
 """
 
+import re
 from collections.abc import Iterator
 
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
@@ -243,19 +244,14 @@ def rewrite_stream_response(message: bytes, suffix: bytes, mask: tuple[bytes, by
 
 
 def mask_name(text: bytes, inner: bytes, public: bytes) -> bytes:
-    """Replace an engine's model name in a message by the public one, where it stands as a word of its own."""
+    """Replace an engine's model name in a message by the public one, where it stands as a word of its own.
+
+    `NAME_0_1` and `NAME_0_gpu1` are that model's instances, as engines name them in errors.
+    """
     if not inner or inner == public or inner not in text:
         return text
-    out: list[bytes] = []
-    pos = 0
-    while (place := text.find(inner, pos)) >= 0:
-        stop = place + len(inner)
-        alone = not (place and _wordy(text[place - 1])) and not (stop < len(text) and _wordy(text[stop]))
-        out += (text[pos:place], public if alone else inner)
-        pos = stop
-    out.append(text[pos:])
-    return b"".join(out)
+    return re.sub(_BEFORE_NAME + re.escape(inner) + _BEHIND_NAME, lambda _: public, text)
 
 
-def _wordy(byte: int) -> bool:
-    return byte == 0x5F or (byte < 0x80 and chr(byte).isalnum())
+_BEFORE_NAME = rb"(?<![0-9A-Za-z_])"
+_BEHIND_NAME = rb"(?=(?:_[0-9]+_(?:gpu)?[0-9]+)?(?![0-9A-Za-z_]))"

@@ -84,6 +84,11 @@ def test_masking_any_bytes_ends_and_leaves_no_lone_name(text, inner, public):
         assert masked == text
 
 
+def test_an_instance_of_the_engines_model_is_masked_and_its_number_kept():
+    text = b"model 'echo_0_0', 'echo_1_gpu0' and 'echo_2' or 'my_echo_0_0'"
+    assert mask_name(text, b"echo", b"public") == b"model 'public_0_0', 'public_1_gpu0' and 'echo_2' or 'my_echo_0_0'"
+
+
 def test_masking_nothing_changes_nothing():
     assert mask_name(b"a text", b"", b"public") == b"a text"
     assert mask_name(b"model m", b"m", b"m") == b"model m"
