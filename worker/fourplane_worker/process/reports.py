@@ -47,7 +47,6 @@ class Reporter:
             "open_calls": cells.open_calls,
             "bytes_in": cells.bytes_in,
             "bytes_out": cells.bytes_out,
-            "spans_dropped": cells.spans_dropped,
         }
 
     def _pools(self) -> dict[str, dict[str, str]]:

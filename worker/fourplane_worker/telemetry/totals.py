@@ -10,7 +10,7 @@ from fourplane_worker.telemetry.cells import BUCKETS_S
 Key: TypeAlias = tuple[str, str, str]
 """Route, pool and backend."""
 
-COUNTERS = ("connections", "connection_failures", "bytes_in", "bytes_out", "spans_dropped")
+COUNTERS = ("connections", "connection_failures", "bytes_in", "bytes_out")
 """Numbers of a process that only grow."""
 GAUGES = ("open_connections", "open_calls")
 """Numbers of a process that end with it."""
