@@ -1,11 +1,11 @@
 """The supervisor: holds the port, verifies and distributes snapshots, keeps processes alive, says how things are."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -52,9 +52,10 @@ class Supervisor:
         """Added to the status."""
         self._now = now
         self._started = ""
-        self._held = ExitStack()
+        self._held = contextlib.ExitStack()
         self._window = Window()
         self._draining = False
+        self._nudged = asyncio.Event()
         self._propagation_s: float | None = None
         self._written = b""
         self._tasks: list[asyncio.Task[None]] = []
@@ -111,6 +112,15 @@ class Supervisor:
             await self._fleet.changes(min(deadline - loop.time(), _LOOK_EVERY_S))
         return False
 
+    def look(self) -> None:
+        """Look at the state folder now: something was written there."""
+        self._nudged.set()
+
+    async def everything_up(self) -> None:
+        """Wait until the newest snapshot is served, nothing is refused and every endpoint is reached."""
+        while self.status()["state"] != "Ready":
+            await self._fleet.changes(_TELL_EVERY_S)
+
     @property
     def is_ready(self) -> bool:
         """Tell whether every process serves an acknowledged snapshot, be it the newest or the one before."""
@@ -153,7 +163,9 @@ class Supervisor:
         """Follow the state folder."""
         looks = 0
         while True:
-            await asyncio.sleep(_LOOK_EVERY_S)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._nudged.wait(), _LOOK_EVERY_S)
+            self._nudged.clear()
             looks += 1
             again = looks % _AGAIN_EVERY == 0 and "activation" in self._intake.problems
             if await asyncio.to_thread(self._intake.look, again=again) and self._intake.offer is not None:
@@ -183,7 +195,7 @@ class Supervisor:
             await self._fleet.report()
             self._window.add(self._now(), self._fleet.totals.series().values())
             self._write_status()
-            await asyncio.sleep(_TELL_EVERY_S)
+            await asyncio.sleep(_TELL_EVERY_S if self.is_ready else _LOOK_EVERY_S)
 
     def _write_status(self) -> None:
         content = json.dumps(self.status(), indent=2).encode() + b"\n"

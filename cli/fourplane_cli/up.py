@@ -1,0 +1,103 @@
+"""`fourplane up`."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fourplane_cli.engines import Server
+from fourplane_cli.progress import Progress
+from fourplane_cli.running import Running, UpSettings
+from fourplane_cli.serving import log_options, serving_options, startup_failures, stop_event
+from fourplane_cli.teaching import Command
+from fourplane_worker.engine import EngineSettings, TritonServer, default_cache, provision
+from fourplane_worker.process.settings import METRICS, WorkerSettings
+from fourplane_worker.telemetry import logs
+
+STATE = ".fourplane"
+"""Name of the state folder beside the resources."""
+
+
+@click.command(cls=Command)
+@click.argument("root", metavar="DIR", type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--state", type=click.Path(path_type=Path, file_okay=False), help=f"State folder. Default: {STATE} below DIR."
+)
+@click.option("--runtime", metavar="[NAMESPACE/]NAME", help="Which RuntimeDeployment, where a folder has several.")
+@click.option(
+    "--triton",
+    default="",
+    metavar="HOST:PORT",
+    help="A Triton that runs already, for every managed pool. Default: one is started for each.",
+)
+@click.option(
+    "--metrics",
+    default=METRICS,
+    show_default=True,
+    metavar="HOST:PORT|off",
+    help="Where /metrics, /healthz and /readyz are.",
+)
+@serving_options
+@log_options("warning", None)
+def up(root: Path, state: Path | None, runtime: str | None, triton: str, **serving: Any) -> None:
+    """Serve a folder of resources on this machine, and follow every edit.
+
+    Compiles DIR into a signed snapshot, starts a Triton for each pool with a modelRepository, and serves stock clients
+    of the Open Inference Protocol. An edit is live within a moment; a broken one is reported, and what was served
+    before is served on. Everything is kept in the state folder: after any crash the same command goes on from there.
+
+    Examples:
+      fourplane up examples/quickstart
+      fourplane up --workers 4 --listen 0.0.0.0:8011 --tls-cert tls.crt --tls-key tls.key deploy/
+      fourplane up --triton 127.0.0.1:8001 deploy/
+      fourplane status deploy/
+
+    Exit codes: 0 stopped by Ctrl-C or SIGTERM; 1 nothing in DIR can be served; 2 wrong usage, or an address that is
+    taken; 3 a key that cannot be used, or another `fourplane up` on the same state folder; 4 files.
+    """
+    settings = settings_of(root, state, runtime=runtime, triton=triton, **serving)
+    with startup_failures():
+        asyncio.run(serve(settings, Progress()))
+
+
+def settings_of(
+    root: Path, state: Path | None = None, *, runtime: str | None = None, triton: str = "", **serving: Any
+) -> UpSettings:
+    """Fill in what depends on the folder and on the terminal."""
+    beside = root if root.is_dir() else root.parent
+    if serving.get("metrics") == "off":
+        serving["metrics"] = ""
+    serving["log_format"] = serving.get("log_format") or ("text" if sys.stderr.isatty() else "json")
+    worker = WorkerSettings(state=state or beside / STATE, **serving)
+    return UpSettings(root=root, runtime=runtime, triton=triton, worker=worker)
+
+
+async def serve(
+    settings: UpSettings, progress: Progress, ready: Callable[[Running], Awaitable[None]] | None = None
+) -> None:
+    """Run until stopped; `ready` is awaited once, when everything is up, and stops the run by raising."""
+    logs.configure(settings.worker.log_level, settings.worker.log_format, "supervisor")
+
+    def make_server(pool: str, repository: Path) -> Server:
+        install = provision(default_cache(), lambda line: progress.say("engine", line))
+        return TritonServer(
+            install,
+            EngineSettings(
+                model_repository=repository,
+                run_folder=settings.worker.state / "run" / "engines",
+                name=pool,
+                start_timeout=timedelta(minutes=10),
+            ),
+        )
+
+    async def told() -> None:
+        if ready is not None:
+            await ready(running)
+
+    running = Running(settings, make_server, time.time, progress)
+    await running.run(stop_event(), told)
