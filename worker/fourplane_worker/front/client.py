@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from fourplane_core.outcomes import Outcome, Refusal
 from fourplane_http2 import ConnectionFailure, Fields, Limits, Role, Stream
 from fourplane_worker.front import methods, reply
-from fourplane_worker.front.edge import Edge
+from fourplane_worker.front.edge import MAX_FRAME_BYTES, Edge
 from fourplane_worker.front.exchange import NO_ERROR, Exchange
 from fourplane_worker.front.head import Head, head_of
 from fourplane_worker.front.relay import Relay
@@ -53,6 +53,7 @@ class ClientConnection(Edge):
             Limits(
                 max_concurrent_streams=limits.max_streams_per_connection,
                 max_header_list_bytes=limits.max_metadata_bytes,
+                max_frame_size=MAX_FRAME_BYTES,
             ),
             front.batch,
             front.clock,
@@ -166,7 +167,7 @@ class ClientConnection(Edge):
         """Forget the connection."""
         self.front.clients.discard(self)
 
-    def drain(self) -> None:
-        """Take no more calls, and close once those in flight have ended."""
-        self.conn.goaway()
+    def goaway(self, last: int | None = None) -> None:
+        """Ask the client to go elsewhere; calls up to stream `last`, by default the newest seen, are still taken."""
+        self.conn.goaway(last=last)
         self.touch()

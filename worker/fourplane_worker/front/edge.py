@@ -8,6 +8,8 @@ from fourplane_http2 import Connection, ConnectionFailure, Fields, Limits, Role,
 
 _JOIN_BELOW = 1 << 16
 """Bytes up to which joining the pieces of a write costs less than handing them over one by one."""
+MAX_FRAME_BYTES = 1 << 20
+"""Largest frame that peers may send: fewer heads for large tensors; a frame is passed on as it comes, never held."""
 _WRITE_HIGH = 1 << 18
 """Bytes waiting in a socket's buffer above which no more DATA is put there."""
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from fourplane_http2 import ConnectionFailure, Fields, Limits, Role, Stream, encode
-from fourplane_worker.front.edge import Batch, Edge
+from fourplane_worker.front.edge import MAX_FRAME_BYTES, Batch, Edge
 
 log = logging.getLogger(__name__)
 
@@ -17,7 +17,9 @@ _CONNECT_WITHIN_S = 3.0
 _PING_AFTER_S = 20.0
 """Silence after which a connection with work on it is asked for a sign of life."""
 _PONG_WITHIN_S = 10.0
-ENGINE_LIMITS = Limits(stream_window=1 << 18, connection_window=1 << 24, max_header_list_bytes=1 << 16)
+ENGINE_LIMITS = Limits(
+    stream_window=1 << 18, connection_window=1 << 24, max_frame_size=MAX_FRAME_BYTES, max_header_list_bytes=1 << 16
+)
 """What an engine may send: a window of 256 KiB a stream keeps a slow reader from filling memory."""
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from fourplane_core.control.plan import Planner
 from fourplane_core.control.snapshot import Limits, PoolName
 from fourplane_core.outcomes import Outcome, Refusal
-from fourplane_http2 import encode_field
+from fourplane_http2 import MAX_ID, encode_field
 from fourplane_worker.front.client import ClientConnection
 from fourplane_worker.front.deadlines import Deadlines
 from fourplane_worker.front.edge import Batch
@@ -26,6 +26,8 @@ _BEFORE_A_SNAPSHOT = Limits(
     max_stream_ms=3_600_000,
 )
 _CHECK_EVERY_S = 5.0
+_ROUND_TRIP_S = 0.2
+"""How long calls may still arrive from clients that have not read our GOAWAY."""
 
 
 class Front:
@@ -48,6 +50,8 @@ class Front:
         self.pools: dict[PoolName, Pool] = {}
         self.local = Pool("local", self.batch, loop.time)
         self.local_secret = b""
+        self.contract_findings: dict[tuple[str, str, str], str] = {}
+        """How engines break their models' contracts, by pool, endpoint and engine model."""
         self._loop = loop
         self._discovered: Mapping[str, tuple[str, ...]] = {}
         self._servers: list[asyncio.Server] = []
@@ -92,12 +96,12 @@ class Front:
 
     async def drain(self, grace_s: float) -> None:
         """Stop: accept nobody, let calls in flight end for a while, then close."""
-        self.draining = True
         for server in self._servers:
             server.close()
-        for client in tuple(self.clients):
-            client.drain()
-        self.batch.flush()
+        self._goaway(MAX_ID)
+        await asyncio.sleep(min(_ROUND_TRIP_S, grace_s))
+        self.draining = True
+        self._goaway(None)
         deadline = self.clock() + grace_s
         while self.cells.open_calls and self.clock() < deadline:  # noqa: ASYNC110 - no call pays for telling us
             await asyncio.sleep(0.02)
@@ -107,6 +111,12 @@ class Front:
         for pool in (*self.pools.values(), self.local):
             pool.close()
         await asyncio.sleep(0)
+
+    def _goaway(self, last: int | None) -> None:
+        """Tell every client; first that no call is lost that is on its way (RFC 9113, section 6.8)."""
+        for client in tuple(self.clients):
+            client.goaway(last)
+        self.batch.flush()
 
     def _check(self) -> None:
         now = self.clock()
