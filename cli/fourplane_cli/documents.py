@@ -1,6 +1,7 @@
 """YAML files into documents that know on which line each field stands."""
 
 import re
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,10 @@ MAX_BYTES = 16 * 1024 * 1024
 """Largest file that is read, in bytes."""
 MAX_NODES = 1_000_000
 """Largest document, in values after its aliases are followed."""
+
+
+MAX_DEPTH = 100
+"""Deepest nesting of lists and mappings."""
 
 
 class UnreadableError(Exception):
@@ -97,9 +102,13 @@ def _begins(rest: str, key: yaml.Node) -> bool:
 
 def read_documents(path: Path) -> Iterator[Document]:
     """Yield the documents of a file; raise UnreadableError where it stops being readable, OSError where it is not."""
-    if path.stat().st_size > MAX_BYTES:
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise UnreadableError(1, "this is no regular file", "remove it, or name it otherwise")
+    if status.st_size > MAX_BYTES:
         raise UnreadableError(1, f"the file is larger than {MAX_BYTES} bytes", "split it, or move it elsewhere")
     data = path.read_bytes()
+    _check_depth(data)
     try:
         loader = _Documents(data)
         while loader.check_node():
@@ -112,8 +121,24 @@ def read_documents(path: Path) -> Iterator[Document]:
         raise UnreadableError(mark.line + 1 if mark else 1, f"this is no valid YAML: {problem}", _REMEDY) from error
     except (yaml.YAMLError, ValueError) as error:
         raise UnreadableError(1, f"this is no valid YAML: {' '.join(str(error).split())}", _REMEDY) from error
-    except RecursionError as error:
-        raise UnreadableError(1, "this YAML is nested too deeply", "flatten it") from error
+
+
+def _check_depth(data: bytes) -> None:
+    """Refuse deep nesting before nodes are composed: that is recursive, and in libyaml without a bound."""
+    depth = 0
+    try:
+        for event in yaml.parse(data, Loader=_Loader):
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+                if depth > MAX_DEPTH:
+                    mark = event.start_mark
+                    raise UnreadableError(
+                        mark.line + 1 if mark else 1, f"this is nested more than {MAX_DEPTH} levels deep", "flatten it"
+                    )
+            elif isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+    except yaml.YAMLError:
+        return  # the documents before the error are good; whoever reads on finds it again
 
 
 def _check(root: yaml.Node) -> None:
