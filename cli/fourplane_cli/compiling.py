@@ -1,9 +1,9 @@
 """Folders to compilations: which runtime is meant, and the compiler's diagnostics as findings on lines of files."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from fourplane_api import ModelRoute, RuntimeDeployment
+from fourplane_api import ModelRoute, Problem, RuntimeDeployment
 from fourplane_cli.exits import ProblemsError
 from fourplane_cli.folder import Finding, Folder, routes_of
 from fourplane_compiler.compilation import Compilation, compile_all
@@ -15,7 +15,18 @@ from fourplane_core.control.snapshot import Snapshot
 def compile_folder(folder: Folder, runtime: str, last_good: Snapshot | None = None) -> Compilation:
     """Compile one runtime of a folder."""
     deployment = folder.resources[SourceRef(RuntimeDeployment.__name__, runtime)]
-    return compile_all(runtime, [deployment, *routes_of(folder, runtime)], last_good)
+    routes = [*routes_of(folder, runtime), *_unread(folder, last_good)]
+    return compile_all(runtime, [deployment, *routes], last_good)
+
+
+def _unread(folder: Folder, last_good: Snapshot | None) -> Iterator[Broken]:
+    """Yield last good routes that may stand in a file that can't be read: that is not the same as deleted."""
+    if last_good is None or not has_errors(folder.findings):
+        return
+    for route in last_good.routes:
+        ref = SourceRef(ModelRoute.__name__, route.name)
+        if ref not in folder.resources:
+            yield Broken(ref=ref, problems=(_UNREAD,))
 
 
 def choose_runtime(folder: Folder, wanted: str | None) -> str:
@@ -94,3 +105,8 @@ def shown_path(path: Path) -> str:
         return str(path.absolute().relative_to(Path.cwd()))
     except ValueError:
         return str(path)
+
+
+_UNREAD = Problem(
+    "", "it is not in the folder, and some files can't be read", "correct the files; only then is it deleted"
+)

@@ -58,7 +58,7 @@ def test_help_and_version_are_quick_and_short():
 
 
 def test_a_command_that_is_not_there_is_wrong_usage():
-    assert "No such command 'complie'" in run("complie", code=2).stderr
+    assert "No such command 'compiles'" in run("compiles", code=2).stderr
 
 
 def test_exit_codes_are_distinct():
@@ -168,6 +168,17 @@ def test_compile_keeps_last_good_forms_of_a_previous_bundle(tmp_path, folder, ke
     a_folder(folder, {"runtime.yaml": RUNTIME.replace("8001", "x")})
     run(*arguments)
     assert run_json("diff", bundle, tmp_path / "new")["affects"] == ["s"]
+
+
+def test_a_file_that_cannot_be_read_does_not_look_like_deleted_routes(tmp_path, folder, key, bundle):
+    arguments = ("compile", folder, "-o", tmp_path / "new", "--key", key, "--previous", bundle, "--keep-going")
+    a_folder(folder, {"r.yaml": "{{ a template }}"})
+    assert "its last good form is served" in run(*arguments).stderr
+    assert run_json("diff", bundle, tmp_path / "new")["differences"] == []
+    assert run_json("diff", bundle, folder)["differences"] == []
+    (folder / "r.yaml").unlink()
+    run(*arguments)
+    assert run_json("diff", bundle, tmp_path / "new")["affects"] == ["r"]
 
 
 def test_compile_trusts_no_previous_bundle_that_its_keys_did_not_sign(tmp_path, folder, bundle):

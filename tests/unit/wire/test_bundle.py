@@ -1,6 +1,7 @@
 """Bundles, signatures and activations: whatever is not exactly what was signed is refused."""
 
 from dataclasses import replace
+from hashlib import sha256
 
 import pytest
 from hypothesis import given, settings
@@ -66,6 +67,13 @@ def test_a_bundle_that_is_cut_off_or_continued_is_refused():
             read_bundle(BUNDLE[:length], TRUSTED)
     with pytest.raises(WireError):
         read_bundle(BUNDLE + b"\0", TRUSTED)
+
+
+@given(st.binary(max_size=300))
+def test_any_content_under_a_right_hash_is_read_or_refused(body):
+    data = b"fourplane-bundle 1 sha256:%b\n%b" % (sha256(body).hexdigest().encode(), body)
+    with pytest.raises(WireError):
+        read_bundle(data, None)
 
 
 def test_something_else_is_no_bundle():
