@@ -39,12 +39,13 @@ class Statistics:
     def report(self, shown: Iterable[Shown]) -> bytes:
         """Return a ModelStatisticsResponse: for each public name and version the sum over all its engines."""
         totals: dict[tuple[str, str], pb.ModelStatistics] = {}
+        counted: set[tuple[str, str, int]] = set()
         for one in shown:
             for part in self._found.get((one.pool, one.model), ()):
-                if one.model_version in ("", part.version):
-                    version = one.version or part.version
-                    total = totals.setdefault((one.name, version), pb.ModelStatistics(name=one.name, version=version))
-                    _add_model(total, part)
+                key = one.name, one.version or part.version
+                if one.model_version in ("", part.version) and (*key, id(part)) not in counted:
+                    counted.add((*key, id(part)))
+                    _add_model(totals.setdefault(key, pb.ModelStatistics(name=key[0], version=key[1])), part)
         return pb.ModelStatisticsResponse(model_stats=totals.values()).SerializeToString()
 
 
@@ -75,7 +76,8 @@ def _add_batches(total: pb.ModelStatistics, part: pb.ModelStatistics) -> None:
 
 
 def _add(total: Message, part: Message) -> None:
-    """Add every counter of a message, whatever its depth."""
+    """Add every counter of a message, whatever its depth; what is there stays there, also when it is all zeros."""
+    total.SetInParent()
     for field, value in part.ListFields():
         if field.message_type is None:
             setattr(total, field.name, min(getattr(total, field.name) + value, _UINT64))

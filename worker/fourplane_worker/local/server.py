@@ -10,6 +10,7 @@ import grpc.aio
 from fourplane_wire import inference as wire
 from fourplane_worker.front.front import Front
 from fourplane_worker.local import health, reflection
+from fourplane_worker.local.checks import ContractChecks
 from fourplane_worker.local.gate import Gate, Handler, Unserved
 from fourplane_worker.local.health import Health
 from fourplane_worker.local.inference import Inference
@@ -38,6 +39,7 @@ class LocalServices:
         self._path = Path(path)
         self._secret = secret
         self._pulse = Pulse(front)
+        self._checks = ContractChecks(front)
         self._server: grpc.aio.Server | None = None
 
     async def start(self) -> None:
@@ -49,6 +51,7 @@ class LocalServices:
         await server.start()
         self._server = server
         self._pulse.start()
+        self._checks.start()
         self._front.use_local(str(self._path), self._secret)
 
     def _services(self) -> tuple[grpc.GenericRpcHandler, ...]:
@@ -63,6 +66,7 @@ class LocalServices:
     async def stop(self) -> None:
         """End what is in flight within a second, and remove the socket."""
         self._pulse.stop()
+        self._checks.stop()
         if self._server is not None:
             await self._server.stop(_GRACE_S)
             self._server = None
