@@ -4,6 +4,7 @@ from . import frames
 from .errors import ConnectionBrokenError, ErrorCode, StreamBrokenError
 from .frames import ACK, SETTING, TWO_WORDS, unpack_word
 from .hpack.encoder import SIZE_UPDATE_ZERO
+from .link import NO_LIMIT
 from .sending import Sending
 from .states import CONTROL_RECEIPT, Answer, Event, Role
 from .streams import Stream
@@ -70,6 +71,8 @@ def receive_settings(link: Sending, stream_id: int, flags: int, payload: bytes) 
         raise ConnectionBrokenError(ErrorCode.FRAME_SIZE_ERROR, "SETTINGS must have a multiple of 6 bytes")
     link.charge(link.settings, link.work)
     streams_before = link.peer_streams
+    # A peer that names no bound at first has none (section 6.5.2).
+    link.peer_streams = link.peer_streams if link.peer_ready else NO_LIMIT
     for key, value in SETTING.iter_unpack(payload):
         _apply(link, key, value)
     link.put(frames.frame(frames.SETTINGS, ACK, 0, b""))

@@ -24,6 +24,7 @@ _TOO_LARGE = Refusal(
     Outcome.METADATA_TOO_LARGE, "the request's metadata is larger than spec.limits.maxMetadataBytes allows"
 )
 _DRAINING = Refusal(Outcome.WORKER_DRAINING, "this worker is shutting down; connect again to reach another")
+_ENGINE_FAILS = (b"triton_grpc_error", b"true")
 _ENGINE_ERRORS = Refusal(
     Outcome.METADATA_MALFORMED,
     "triton_grpc_error is not served, since it makes engines fail; errors come as error_message of the stream",
@@ -37,7 +38,7 @@ def _judge(head: Head) -> Refusal | None:
     """Return why a call can't be served, from its head alone."""
     if head.path not in methods.SERVED:
         return methods.refusal(head.path)
-    if head.refusal is None and head.path == STREAM_INFER and head.value("triton_grpc_error") == b"true":
+    if head.refusal is None and head.path == STREAM_INFER and _ENGINE_FAILS in head.metadata:
         return _ENGINE_ERRORS
     return head.refusal
 
@@ -124,7 +125,7 @@ class ClientConnection(Edge):
     def on_trailers(self, stream: Stream, fields: Fields) -> None:  # noqa: ARG002 - gRPC requests have none
         """Take trailers as the request's end."""
         if stream.context is not None:
-            stream.context.request_end()
+            self._hand(stream.context, b"", True)
 
     def on_reset(self, stream: Stream, code: int) -> None:
         """End a call that its client gave up."""
@@ -141,8 +142,12 @@ class ClientConnection(Edge):
             stream.context.reply_sent(count)
 
     def on_too_large(self, stream: Stream) -> None:
-        """Refuse a call whose metadata is too large."""
-        self._refuse(stream, _TOO_LARGE)
+        """Refuse a call whose metadata, or end one whose trailers, are too large."""
+        call: Exchange | None = stream.context
+        if call is None:
+            self._refuse(stream, _TOO_LARGE)
+        else:
+            call.refuse_with(_TOO_LARGE)
 
     def _refuse(self, stream: Stream, refusal: Refusal) -> None:
         self.front.cells.unrouted.ended(refusal.outcome, 0.0)

@@ -1,7 +1,10 @@
 """Deadlines in coarse ticks: one timer for all calls, none for each."""
 
 import asyncio
+import logging
 from typing import Protocol
+
+log = logging.getLogger(__name__)
 
 _TICK_S = 0.01
 
@@ -57,6 +60,9 @@ class Deadlines:
         for tick in sorted(tick for tick in self._ticks if tick <= now):
             for item in tuple(self._ticks.pop(tick, ())):
                 item.tick = 0
-                item.expire()
+                try:
+                    item.expire()
+                except Exception:
+                    log.exception("a call that ran out of time failed inside the worker")
         if self._ticks and self._timer is None:
             self._timer = self._loop.call_at(min(self._ticks) * _TICK_S, self._sweep)

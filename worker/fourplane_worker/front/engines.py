@@ -11,6 +11,8 @@ from fourplane_worker.front.edge import MAX_FRAME_BYTES, Batch, Edge
 
 log = logging.getLogger(__name__)
 
+CANCEL, ENHANCE_YOUR_CALM = 8, 11
+"""HTTP/2 error codes (RFC 9113, section 7)."""
 _BACKOFF_FIRST_S = 0.1
 _BACKOFF_LAST_S = 5.0
 _CONNECT_WITHIN_S = 3.0
@@ -76,14 +78,17 @@ class EngineConnection(Edge):
         """Tell the engine to stop, and forget the stream."""
         if stream.context is not None:
             self.release(stream)
-            self.conn.reset(stream, 8)
-            self.touch()
 
     def release(self, stream: Stream) -> None:
-        """Count the stream as over."""
+        """Count the stream as over, and end what is left of it: an engine may answer before the request has ended."""
         stream.context = None
-        self.endpoint.in_flight -= 1
-        if self.endpoint.closed and not self.endpoint.in_flight:
+        if not stream.over:
+            self.conn.reset(stream, CANCEL)
+            self.touch()
+        endpoint = self.endpoint
+        endpoint.in_flight -= 1
+        endpoint.freed()
+        if endpoint.closed and not endpoint.in_flight:
             self.conn.goaway()
             self.close()
 
@@ -128,6 +133,10 @@ class EngineConnection(Edge):
         if leg is not None:
             self.release(stream)
             leg.reply_reset(code)
+
+    def on_too_large(self, stream: Stream) -> None:
+        """Tell the leg that its engine's metadata can't be taken; the core ends the stream."""
+        self.on_reset(stream, ENHANCE_YOUR_CALM)
 
     def on_refused(self, stream: Stream) -> None:
         """Tell the leg that its request was never looked at."""
@@ -177,6 +186,8 @@ class Endpoint:
     def __init__(self, address: str, batch: Batch, clock: Callable[[], float], changed: Callable[[], None]) -> None:
         """Prepare; `start` connects. An address is HOST:PORT, or the path of a Unix socket."""
         self.address = address
+        self.freed = changed
+        """Called when a stream has ended: one that waited may be opened."""
         self.in_flight = 0
         self.connections: list[EngineConnection] = []
         self.failure = ""
@@ -225,10 +236,12 @@ class Endpoint:
         while not self.closed:
             try:
                 await asyncio.wait_for(self._dial(loop), _CONNECT_WITHIN_S)
-            except (OSError, TimeoutError) as error:
+            except (OSError, TimeoutError, ValueError) as error:
                 self._failed(str(error) or type(error).__name__)
             else:
-                break
+                if self.connections:
+                    break
+                # It was lost again before this task went on.
             await asyncio.sleep(self._wait_s * (0.5 + random.random()))  # noqa: S311 - jitter, not a secret
             self._wait_s = min(self._wait_s * 2, _BACKOFF_LAST_S)
         self._task = None
@@ -261,7 +274,7 @@ class Endpoint:
         """Forget a connection that takes no more streams, and make another."""
         if connection in self.connections:
             self.connections.remove(connection)
-            self.failure = "the connection was closed"
+            # What comes meanwhile waits for the first try: engines that restart gracefully lose no request.
             self.start()
             self._changed()
         elif not connection.ready and self._settled is not None and not self._settled.done():
@@ -307,11 +320,16 @@ class Pool:
             self.endpoints.pop(address).close()
         self._changed()
 
-    def pick(self) -> EngineConnection | None:
-        """Return a connection to the less loaded of two endpoints, or None where there is none now."""
+    def pick(self, avoid: Endpoint | None = None) -> EngineConnection | None:
+        """Return a connection to the less loaded of two endpoints, or None where there is none now.
+
+        An endpoint to avoid is taken only where there is no other.
+        """
         if len(self.endpoints) == 1:
             return next(iter(self.endpoints.values())).usable
         ready = [usable for endpoint in self.endpoints.values() if (usable := endpoint.usable)]
+        if avoid is not None:
+            ready = [usable for usable in ready if usable.endpoint is not avoid] or ready
         if len(ready) > 1:
             first, second = random.sample(ready, 2)
             return first if first.endpoint.in_flight <= second.endpoint.in_flight else second
@@ -340,7 +358,11 @@ class Pool:
             connection = self.pick()
             if connection is None and not self.failure:
                 return
-            self._waiting.pop(0)(connection)
+            then = self._waiting.pop(0)
+            try:
+                then(connection)
+            except Exception:
+                log.exception("a call that waited for an engine failed inside the worker")
         self._batch.flush()
 
     def check(self, now: float) -> None:

@@ -118,7 +118,8 @@ class Exchange:
         """Cancel what still runs for this call."""
 
     def expire(self) -> None:
-        """End the call: its time is up."""
+        """End the call: its time is up, also for what its client has not read."""
+        self.stream.drop_queue()
         took = round((self.deadline - self.started) * 1000)
         self.refuse(Outcome.DEADLINE_EXCEEDED, f"the deadline of {took} ms has passed")
         self.front.batch.flush()
@@ -128,10 +129,6 @@ class Exchange:
     def request_data(self, data: bytes, end: bool) -> None:
         """Take a piece of the request."""
         raise NotImplementedError
-
-    def request_end(self) -> None:
-        """Hear that the request ended with trailers of its own, which gRPC does not know: an end like any other."""
-        self.request_data(b"", True)
 
     def request_reset(self, code: int) -> None:  # noqa: ARG002 - whatever the reason, the client is gone
         """Hear that the client gave up."""

@@ -58,4 +58,8 @@ def inflate(body: bytes, encoding: bytes, most: int) -> bytes:
         )
     if not unpack.eof:
         raise BadMessageError(Outcome.MESSAGE_MALFORMED, f"the {encoding.decode()} data of the message is cut off")
+    if unpack.unused_data:
+        raise BadMessageError(
+            Outcome.MESSAGE_MALFORMED, f"the message goes on behind the end of its {encoding.decode()} data"
+        )
     return out

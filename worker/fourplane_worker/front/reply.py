@@ -13,13 +13,18 @@ _PASSED_NOT = frozenset(
     {b"content-type", b"content-length", b"grpc-encoding", b"grpc-accept-encoding", b"server", b"date"}
 )
 _STATUS_KEYS = frozenset({b"grpc-status", b"grpc-message", b"grpc-status-details-bin"})
-_MAX_MESSAGE_BYTES = 2048
+_MAX_MESSAGE_BYTES = 1024
 
 
 def percent_encode(message: str) -> bytes:
-    """Encode a status message as grpc-message wants it (gRPC over HTTP/2, "Responses"), cut to 2 KiB."""
-    raw = message.encode()[:_MAX_MESSAGE_BYTES]
-    return b"".join(bytes((byte,)) if byte in _PLAIN else b"%%%02X" % byte for byte in raw)
+    """Encode a status message as grpc-message wants it (gRPC over HTTP/2, "Responses")."""
+    return b"".join(bytes((byte,)) if byte in _PLAIN else b"%%%02X" % byte for byte in message.encode())
+
+
+def shortened(message: str) -> str:
+    """Cut a message to 1 KiB: it is sent twice, and clients take no more than 8 KiB of trailers."""
+    raw = message.encode()
+    return message if len(raw) <= _MAX_MESSAGE_BYTES else raw[:_MAX_MESSAGE_BYTES].decode("utf-8", "ignore") + "..."
 
 
 def status_block(
@@ -30,6 +35,7 @@ def status_block(
     code = ending.code if code is None else code
     if code == 0:
         return OK_STATUS
+    message = shortened(message)
     details = status_bytes(outcome, message, about or {}, code=code)
     return encode(
         (

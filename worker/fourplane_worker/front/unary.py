@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from fourplane_worker.front.client import ClientConnection
     from fourplane_worker.front.front import Front
 
+REFUSED_STREAM = 7
+"""HTTP/2 error code (RFC 9113, section 7)."""
 METHOD = b"/inference.GRPCInferenceService/ModelInfer"
 
 
@@ -105,8 +107,11 @@ class Unary(Exchange):
         elif pinned is not None:
             self.refuse(Outcome.ENGINE_LOST, "the engine of this sequence is gone; start the sequence again")
         else:
-            self.waits = True
-            target.pool.wait(self._connected)
+            self._wait(target)
+
+    def _wait(self, target: Target) -> None:
+        self.waits = True
+        target.pool.wait(self._connected)
 
     def _connected(self, engine: EngineConnection | None) -> None:
         self.waits = False
@@ -115,6 +120,9 @@ class Unary(Exchange):
             return
         if engine is None:
             self.refuse_with(no_pool(target))
+            return
+        if self.attempts:
+            engine.send(self._open(engine), self.kept, True)
             return
         self.outgoing = Outgoing(target.plan.limits.max_response_bytes, target.response_suffix)
         self._open(engine)
@@ -192,13 +200,18 @@ class Unary(Exchange):
 
     def reply_refused(self) -> None:
         """Try once more where the request is still at hand: it never ran."""
+        if self.replied:
+            self.reply_reset(REFUSED_STREAM)
+            return
         self.leg = None
-        target = self.target
-        if self.kept and self.attempts == 1 and target is not None and not self.incoming.scan.sequence:
-            engine = target.pool.pick()
-            if engine is not None:
-                engine.send(self._open(engine), self.kept, True)
-                return
+        target, engine = self.target, self.engine
+        if self.kept and self.attempts == 1 and target and engine and not self.incoming.scan.sequence:
+            other = target.pool.pick(avoid=engine.endpoint)
+            if other is not None:
+                self._connected(other)
+            else:
+                self._wait(target)
+            return
         self.refuse(Outcome.ENGINE_REFUSED, "the engine took no more requests; this one never ran")
 
     def reply_sent(self, count: int) -> None:
