@@ -39,8 +39,8 @@ class Streaming(Exchange):
     """One ModelStreamInfer call."""
 
     __slots__ = (
-        "_begun", "_branches", "_current", "_ending", "_held", "_incoming", "_injected", "_order", "_refusal", "_taken",
-        "_told", "waits", "writer",
+        "_advancing", "_begun", "_branches", "_current", "_ending", "_held", "_incoming", "_injected", "_order",
+        "_refusal", "_taken", "_told", "waits", "writer",
     )  # fmt: skip
 
     def __init__(self, front: "Front", client: "ClientConnection", stream: Stream, head: Head, started: float) -> None:
@@ -48,6 +48,7 @@ class Streaming(Exchange):
         super().__init__(front, client, stream, head, started)
         self._branches: dict[tuple[str, ...], Branch] = {}
         self._held = b""
+        self._advancing = False
         self._told: dict[Target, None] = {}
         self._ending = False
         self._injected: list[bytes] = []
@@ -91,9 +92,9 @@ class Streaming(Exchange):
 
     def advance(self) -> None:
         """Go through what is held, as far as it can be passed on."""
-        if self.done:
-            return
-        pos = 0
+        if self.done or self._advancing:
+            return  # a pool that answers at once calls back from within `_choose`: the loop below goes on by itself
+        pos, self._advancing = 0, True
         try:
             while self._goes_on() and (pos < len(self._held) or self._incoming.complete):
                 pos = self._step(pos)
@@ -102,6 +103,8 @@ class Streaming(Exchange):
                 self._half_close()
         except BadMessageError as error:
             self.refuse(error.outcome, error.message)
+        finally:
+            self._advancing = False
 
     def _goes_on(self) -> bool:
         return self.waits is None and not self.done
