@@ -78,8 +78,7 @@ class Twins:
 
     def stream(self, public: str, send: Callable[..., None], **options: Any) -> list[tuple[Any, Any]]:
         """Stream to both, require the same answers in the same order, and return them; `send` gets client and model."""
-        direct = answers(self.direct, lambda opened: send(opened, PUBLIC[public]), **options)
-        proxied = answers(self.proxied, lambda opened: send(opened, public), **options)
+        direct, proxied = self._streamed(public, send, options)
         assert len(proxied) == len(direct)
         for (theirs, their_error), (ours, our_error) in zip(direct, proxied, strict=True):
             if their_error is not None:
@@ -92,6 +91,25 @@ class Twins:
                 assert our_error is None
                 expect_same(theirs.get_response(), ours.get_response(), public)
         return proxied
+
+    def stream_by_id(self, public: str, send: Callable[..., None], **options: Any) -> list[tuple[Any, Any]]:
+        """Stream to both, and require the same answers for each request id, in whatever order the ids come."""
+        sorted_pairs = (sorted(got, key=_id) for got in self._streamed(public, send, options))
+        direct, proxied = sorted_pairs
+        for (theirs, _), (ours, _) in zip(direct, proxied, strict=True):
+            expect_same(theirs.get_response(), ours.get_response(), public)
+        return proxied
+
+    def _streamed(self, public: str, send: Callable[..., None], options: dict[str, Any]) -> tuple[Any, Any]:
+        direct = answers(self.direct, lambda opened: send(opened, PUBLIC[public]), **options)
+        proxied = answers(self.proxied, lambda opened: send(opened, public), **options)
+        return direct, proxied
+
+
+def _id(answer: tuple[Any, Any]) -> str:
+    result, error = answer
+    assert error is None
+    return str(result.get_response().id)
 
 
 def failure(call: Callable[[], Any]) -> InferenceServerException:
