@@ -8,7 +8,7 @@ set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 
 # Generated files of .proto files that are gone must go too, so both verbs start from none.
-generated() { find "$1/fourplane" "$1/inference" -name '*_pb2*.py*' -type f 2>/dev/null || true; }
+generated() { find "$1/fourplane" "$1/inference" -name '*_pb2*.py*' -not -path '*__pycache__*' -type f 2>/dev/null || true; }
 
 generate_into() {
     local sources
@@ -21,7 +21,7 @@ generate_into() {
     local grpc
     while IFS= read -r grpc; do
         grep -q '^class ' "$grpc" || rm -f -- "$grpc" "${grpc}i"
-    done < <(find "$1/fourplane" "$1/inference" -name '*_pb2_grpc.py' -type f 2>/dev/null)
+    done < <(find "$1/fourplane" "$1/inference" -name '*_pb2_grpc.py' -not -path '*__pycache__*' -type f 2>/dev/null)
 }
 
 case ${1:-} in

@@ -95,9 +95,9 @@ metadata = st.fixed_dictionaries(
     {"name": labels},
     optional={
         "namespace": labels,
-        "labels": st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=3),
+        "labels": st.dictionaries(labels, labels, max_size=3),
         "generation": st.integers(0, 2**53),
-        "uid": st.text(max_size=5),
+        "uid": matching(r"[0-9a-f-]{0,36}"),
     },
 )
 
