@@ -11,6 +11,8 @@ import json
 import sys
 from pathlib import Path
 
+import uvloop
+
 from fourplane_core.control.plan import prepare
 from fourplane_core.control.snapshot import (
     Backend,
@@ -105,4 +107,4 @@ async def main(folder):
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1]))
+    uvloop.run(main(sys.argv[1]))
