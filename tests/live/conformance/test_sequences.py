@@ -25,10 +25,10 @@ def test_a_sequence_keeps_its_state(twins, sequence):
 def test_sequences_that_interleave_stay_apart(twins):
     got = {7: [], "seven": [], 8: []}
     for step in range(4):
-        for sequence in got:
+        for sequence, totals in got.items():
             more = {"sequence_start": step == 0, "sequence_end": step == 3}
             result = twins.proxied.infer("counter", [one(step + 1)], sequence_id=sequence, **more)
-            got[sequence].append(int(result.as_numpy("total")[0, 0]))
+            totals.append(int(result.as_numpy("total")[0, 0]))
     assert list(got.values()) == [[1, 3, 6, 10]] * 3
 
 
@@ -53,7 +53,7 @@ def test_sequences_that_interleave_on_a_stream_stay_apart(twins):
     answers = {}
     for result, _ in twins.stream_by_id("counter", send):
         answers.setdefault(result.get_response().id, []).append(int(result.as_numpy("total")[0, 0]))
-    assert answers == dict.fromkeys(("44", "session-c", "45"), [0, 1, 3, 6, 10])
+    assert answers == {name: [0, 1, 3, 6, 10] for name in ("44", "session-c", "45")}
 
 
 def test_a_sequence_may_go_from_unary_to_a_stream_and_back(twins):
