@@ -7,6 +7,7 @@ from fourplane_http2 import Fields, Stream
 from fourplane_worker.front import reply
 from fourplane_worker.front.engines import EngineConnection
 from fourplane_worker.front.head import timeout_field
+from fourplane_worker.front.ledger import Ledger
 from fourplane_worker.front.outgoing import StreamOutgoing
 from fourplane_worker.front.serving import Target
 from fourplane_worker.front.verdicts import engine_verdict, lost, no_pool
@@ -20,14 +21,27 @@ METHOD = b"/inference.GRPCInferenceService/ModelStreamInfer"
 class Branch:
     """One engine stream of a client's ModelStreamInfer."""
 
-    __slots__ = ("_half_closed", "_leg", "_owed", "_stream", "engine", "finished", "outgoing", "parked", "target")
+    __slots__ = (
+        "_half_closed",
+        "_leg",
+        "_requests",
+        "_stream",
+        "answers",
+        "engine",
+        "finished",
+        "outgoing",
+        "parked",
+        "target",
+    )
 
     def __init__(self, stream: "Streaming", target: Target) -> None:
         """Begin without an engine stream."""
         self._stream = stream
         self.engine: EngineConnection | None = None
         self._leg: Stream | None = None
-        self._owed = 0
+        self._requests = Ledger()
+        self.answers = Ledger()
+        """What of the engine's window is given back as answers leave."""
         self._half_closed = False
         self.target = target
         self.outgoing = StreamOutgoing(
@@ -60,9 +74,10 @@ class Branch:
             self.open(engine)
         stream.advance()
 
-    def send(self, pieces: list[bytes]) -> None:
-        """Pass pieces of requests on."""
+    def send(self, pieces: list[bytes], owed: int) -> None:
+        """Pass pieces of requests on, for which the client's window has not been given back by `owed` bytes."""
         if self.engine is not None and self._leg is not None:
+            self._requests.add(sum(map(len, pieces)), owed)
             for piece in pieces:
                 self.engine.send(self._leg, piece, False)
 
@@ -82,14 +97,12 @@ class Branch:
 
     def request_sent(self, count: int) -> None:
         """Let the client send more."""
-        self._stream.pay(count)
+        self._stream.pay(self._requests.gone(count))
 
     def credit(self, count: int) -> None:
         """Let the engine send more, as far as the client has taken."""
-        if self._leg is not None and self.engine is not None and self._owed:
-            paid = min(self._owed, count)
-            self._owed -= paid
-            self.engine.credit(self._leg, paid)
+        if self._leg is not None and self.engine is not None and count:
+            self.engine.credit(self._leg, count)
 
     # From the engine.
 
@@ -103,7 +116,6 @@ class Branch:
     def reply_data(self, data: bytes, end: bool) -> None:
         """Pass responses on, unless another branch is in the middle of one."""
         stream = self._stream
-        self._owed += len(data)
         if stream.writer is not None and stream.writer is not self:
             self.parked.append(data)
         else:
@@ -129,6 +141,10 @@ class Branch:
         """End the client's stream: what was asked of this engine may have run."""
         self._leg = None
         self._stream.refuse_with(lost(code, partial=self.outgoing.count > 0))
+
+    def reply_failed(self) -> None:
+        """End the client's stream for a fault of this worker."""
+        self._stream.reply_failed()
 
     def reply_refused(self) -> None:
         """End the client's stream: its requests are not kept."""

@@ -111,7 +111,7 @@ class ClientConnection(Edge):
             log.exception(
                 "a call failed inside the worker", extra={"method": call.head.path.decode("ascii", "replace")}
             )
-            call.refuse(Outcome.WORKER_ERROR, "the worker failed on this request; its log says more")
+            call.reply_failed()
 
     def on_data(self, stream: Stream, data: bytes, end: bool) -> None:
         """Give a call a piece of its request."""

@@ -1,6 +1,7 @@
 """Sockets around the sans-IO HTTP/2 core: what every connection, to clients and to engines, has in common."""
 
 import asyncio
+import socket
 from collections.abc import Callable
 from typing import cast  # noqa: TID251 - asyncio hands every protocol a BaseTransport, and uvloop its own class
 
@@ -10,8 +11,19 @@ _JOIN_BELOW = 1 << 16
 """Bytes up to which joining the pieces of a write costs less than handing them over one by one."""
 MAX_FRAME_BYTES = 1 << 20
 """Largest frame that peers may send: fewer heads for large tensors; a frame is passed on as it comes, never held."""
+_KEEP_ALIVE = ((socket.TCP_KEEPIDLE, 30), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3))
+"""Silence after which a peer is asked, between questions (seconds), and how many it may leave unanswered."""
 _WRITE_HIGH = 1 << 18
 """Bytes waiting in a socket's buffer above which no more DATA is put there."""
+
+
+def _keep_alive(transport: asyncio.Transport) -> None:
+    """Let TCP find out that a silent peer is gone; engines count HTTP/2 pings without calls as abuse."""
+    sock = transport.get_extra_info("socket")
+    if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, seconds in _KEEP_ALIVE:
+            sock.setsockopt(socket.IPPROTO_TCP, option, seconds)
 
 
 class Batch:
@@ -69,6 +81,7 @@ class Edge(asyncio.Protocol):
         """Take the transport and send the preface."""
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(high=_WRITE_HIGH)
+        _keep_alive(self.transport)
         self.flush()
 
     def data_received(self, data: bytes) -> None:

@@ -135,6 +135,10 @@ class Exchange:
         if not self.done:
             self.settle(Outcome.CANCELLED)
 
+    def reply_failed(self) -> None:
+        """End the call for a fault of this worker, which the log says more about."""
+        self.refuse(Outcome.WORKER_ERROR, "the worker failed on this request; its log says more")
+
     def reply_sent(self, count: int) -> None:
         """Hear that as many bytes of the response have left."""
 

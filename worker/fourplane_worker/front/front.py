@@ -11,7 +11,7 @@ from fourplane_http2 import MAX_ID, encode_field
 from fourplane_worker.front.client import ClientConnection
 from fourplane_worker.front.deadlines import Deadlines
 from fourplane_worker.front.edge import Batch
-from fourplane_worker.front.engines import Pool
+from fourplane_worker.front.pools import Pool
 from fourplane_worker.front.sequences import Sequences
 from fourplane_worker.front.serving import Serving
 from fourplane_worker.telemetry.cells import Cells
@@ -25,7 +25,6 @@ _BEFORE_A_SNAPSHOT = Limits(
     max_deadline_ms=300_000,
     max_stream_ms=3_600_000,
 )
-_CHECK_EVERY_S = 5.0
 _ROUND_TRIP_S = 0.2
 """How long calls may still arrive from clients that have not read our GOAWAY."""
 
@@ -55,7 +54,6 @@ class Front:
         self._loop = loop
         self._discovered: Mapping[str, tuple[str, ...]] = {}
         self._servers: list[asyncio.Server] = []
-        self._checking = loop.call_later(_CHECK_EVERY_S, self._check)
 
     def use_local(self, path: str, secret: str) -> None:
         """Pass calls of local services to a Unix socket, with the secret that proves where they come from."""
@@ -107,7 +105,6 @@ class Front:
             await asyncio.sleep(0.02)
         for client in tuple(self.clients):
             client.close()
-        self._checking.cancel()
         for pool in (*self.pools.values(), self.local):
             pool.close()
         await asyncio.sleep(0)
@@ -117,10 +114,3 @@ class Front:
         for client in tuple(self.clients):
             client.goaway(last)
         self.batch.flush()
-
-    def _check(self) -> None:
-        now = self.clock()
-        for pool in self.pools.values():
-            pool.check(now)
-        self.batch.flush()
-        self._checking = self._loop.call_later(_CHECK_EVERY_S, self._check)

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from fourplane_core.outcomes import Outcome
+from fourplane_core.outcomes import Code, Outcome
 from fourplane_http2 import Fields, Stream, encode_field
 from fourplane_worker.front import reply
 from fourplane_worker.front.engines import EngineConnection
@@ -12,6 +12,16 @@ from fourplane_worker.front.head import Head, timeout_field
 if TYPE_CHECKING:
     from fourplane_worker.front.client import ClientConnection
     from fourplane_worker.front.front import Front
+
+
+_UNTYPED: dict[int | None, Outcome] = {
+    Code.CANCELLED: Outcome.CANCELLED,
+    Code.INVALID_ARGUMENT: Outcome.MESSAGE_MALFORMED,
+    Code.DEADLINE_EXCEEDED: Outcome.DEADLINE_EXCEEDED,
+    Code.RESOURCE_EXHAUSTED: Outcome.MESSAGE_TOO_LARGE,
+    Code.UNIMPLEMENTED: Outcome.ENCODING_UNSUPPORTED,
+}
+"""What the local services' gRPC library says by itself, without an outcome."""
 
 
 class Relay(Exchange):
@@ -90,7 +100,7 @@ class Relay(Exchange):
             fields.append(encode_field(b"grpc-message", head.message))
         if head.details:
             fields.append(encode_field(b"grpc-status-details-bin", head.details))
-        outcome = Outcome.OK if head.status == 0 else head.outcome or Outcome.WORKER_ERROR
+        outcome = Outcome.OK if head.status == 0 else head.outcome or _UNTYPED.get(head.status, Outcome.WORKER_ERROR)
         self.end(outcome, b"".join(fields) + head.block)
 
     def reply_reset(self, code: int) -> None:  # noqa: ARG002 - the services are this worker's own

@@ -8,8 +8,8 @@ from fourplane_core.outcomes import Refusal
 from fourplane_http2 import encode
 from fourplane_wire import oip
 from fourplane_wire.oip import RequestScan
-from fourplane_worker.front.engines import Pool
 from fourplane_worker.front.incoming import Incoming
+from fourplane_worker.front.pools import Pool
 from fourplane_worker.telemetry.cells import Cells, Series
 
 

@@ -39,8 +39,8 @@ class Streaming(Exchange):
     """One ModelStreamInfer call."""
 
     __slots__ = (
-        "_advancing", "_begun", "_branches", "_current", "_ending", "_held", "_incoming", "_injected", "_order",
-        "_refusal", "_taken", "_told", "waits", "writer",
+        "_advancing", "_asked", "_begun", "_branches", "_current", "_ending", "_held", "_incoming", "_injected",
+        "_order", "_refusal", "_taken", "_told", "waits", "writer",
     )  # fmt: skip
 
     def __init__(self, front: "Front", client: "ClientConnection", stream: Stream, head: Head, started: float) -> None:
@@ -51,6 +51,8 @@ class Streaming(Exchange):
         self._advancing = False
         self._told: dict[Target, None] = {}
         self._ending = False
+        self._asked = False
+        """Whether the client has ended and every request was passed on or answered."""
         self._injected: list[bytes] = []
         self._order: deque[tuple[Branch | None, int]] = deque()
         self.waits: Branch | None = None
@@ -115,8 +117,9 @@ class Streaming(Exchange):
         if not incoming.complete:
             pos = incoming.feed(self._held, pos)
             self._taken += pos - before
-            if incoming.compressed and not incoming.complete:
-                self.pay(pos - before)
+            if incoming.compressed:
+                self.pay(self._taken)
+                self._taken = 0
         if incoming.ready:
             if self._current is None and self._refusal is None:
                 self._plan()
@@ -155,6 +158,10 @@ class Streaming(Exchange):
         address = engine.endpoint.address if engine is not None else ""
         key = (route.model, route.version, backend.pool, backend.model, backend.version, address)
         branch = self._branches.get(key)
+        if branch is None and engine is not None:
+            # Where a sequence began while its pool was being connected, its branch is known without an address.
+            other = self._branches.get((*key[:-1], ""))
+            branch = other if other and other.engine and other.engine.endpoint is engine.endpoint else None
         if branch is not None:
             self._current = branch
             if branch.engine is not None:
@@ -184,13 +191,13 @@ class Streaming(Exchange):
         incoming = self._incoming
         done = incoming.complete
         pieces = incoming.take(branch.target.request_suffix, not self._begun)
-        self._begun = True
+        taken, self._taken, self._begun = self._taken, 0, True
         if done:
             branch.target.series.messages_in += 1
             if incoming.size < _JOIN_BELOW:
                 pieces = [b"".join(pieces)]
             self._next()
-        branch.send(pieces)
+        branch.send(pieces, taken)
 
     def _answer(self, refusal: Refusal) -> None:
         """Answer a request that no engine gets, once all of it has come."""
@@ -212,6 +219,7 @@ class Streaming(Exchange):
     def _half_close(self) -> None:
         if self._incoming.begun:
             raise BadMessageError(Outcome.MESSAGE_MALFORMED, "the stream ended in the middle of a message")
+        self._asked = True
         for branch in self._branches.values():
             branch.half_close()
         self.finish()
@@ -234,11 +242,15 @@ class Streaming(Exchange):
             self.refuse(error.outcome, error.message)
             return
         if out:
-            self._order.append((branch, sum(map(len, out))))
+            size = sum(map(len, out))
+            branch.answers.add(size, len(data))
+            self._order.append((branch, size))
             self.client.send(self.stream, out)
         else:
             branch.credit(len(data))
         self.writer = branch if branch.outgoing.amid else None
+        if branch.finished and not branch.outgoing.between:
+            self.refuse(Outcome.STREAM_INTERRUPTED, "the engine's last response was cut off")
         self._resume()
 
     def _resume(self) -> None:
@@ -254,19 +266,15 @@ class Streaming(Exchange):
                 data, branch.parked = b"".join(branch.parked), []
                 self.write(branch, data)
                 return
-        if self._ending:
-            self.finish()
+        self.finish()
 
     def finish(self) -> None:
         """End the stream well, once the client has and every branch has."""
         branches = self._branches.values()
-        if not self._ending or self.done or self.waits or self._incoming.begun or self._injected:
+        if not self._asked or self.done or self._injected:
             return
         if all(branch.finished and not branch.parked for branch in branches):
-            if all(branch.outgoing.between for branch in branches):
-                self.end(Outcome.OK, reply.OK_STATUS)
-            else:
-                self.refuse(Outcome.STREAM_INTERRUPTED, "the engine's last response was cut off")
+            self.end(Outcome.OK, reply.OK_STATUS)
 
     def reply_sent(self, count: int) -> None:
         """Let the branches send more whose responses have left."""
@@ -280,7 +288,7 @@ class Streaming(Exchange):
             else:
                 order[0] = (branch, size - step)
             if branch is not None:
-                branch.credit(step)
+                branch.credit(branch.answers.gone(step))
 
     def release(self) -> None:
         """Cancel the engines' work."""

@@ -11,9 +11,10 @@ from fourplane_http2 import Fields, Stream
 from fourplane_wire.inference import SERVICE
 from fourplane_wire.oip import mask_name
 from fourplane_worker.front import reply
-from fourplane_worker.front.engines import Endpoint, EngineConnection, Pool
+from fourplane_worker.front.engines import EngineConnection
 from fourplane_worker.front.head import timeout_field
 from fourplane_worker.front.messages import PREFIX_BYTES, prefix
+from fourplane_worker.front.pools import Endpoint, Pool
 from fourplane_worker.front.verdicts import lost
 from fourplane_worker.local.errors import RefusedError
 
@@ -122,6 +123,10 @@ class _Leg:
         """Hear that the engine never looked at the question."""
         self._stream = None
         self._fail(Outcome.ENGINE_REFUSED, "the engine took no more calls")
+
+    def reply_failed(self) -> None:
+        """Hear that the worker failed on the answer."""
+        self._fail(Outcome.WORKER_ERROR, "the worker failed on the engine's answer; its log says more")
 
     def request_sent(self, count: int) -> None:
         """Hear that the question has left."""

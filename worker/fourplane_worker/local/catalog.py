@@ -11,8 +11,8 @@ from fourplane_wire import inference as wire
 from fourplane_wire.inference import IndexEntry
 from fourplane_wire.inference_statistics import Shown, Statistics
 from fourplane_wire.oip import MalformedError
-from fourplane_worker.front.engines import Pool
 from fourplane_worker.front.front import Front
+from fourplane_worker.front.pools import Pool
 from fourplane_worker.local.ask import Answer, Question, ask_each, patience
 from fourplane_worker.local.errors import RefusedError
 from fourplane_worker.local.routes import Candidate, Routes

@@ -9,8 +9,9 @@ from fourplane_core.control.snapshot import Model, PoolName
 from fourplane_core.outcomes import Outcome
 from fourplane_wire.inference import model_request, read_reported_model
 from fourplane_wire.oip import MalformedError
-from fourplane_worker.front.engines import Endpoint, EngineConnection
+from fourplane_worker.front.engines import EngineConnection
 from fourplane_worker.front.front import Front
+from fourplane_worker.front.pools import Endpoint
 from fourplane_worker.local.ask import Question, ask_at
 from fourplane_worker.local.contracts import mismatches
 from fourplane_worker.local.errors import RefusedError

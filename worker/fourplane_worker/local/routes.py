@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from fourplane_core.control.plan import Facts, Planner, RoutePlans
 from fourplane_core.control.snapshot import Backend, Route
 from fourplane_core.outcomes import Outcome, Refusal
-from fourplane_worker.front.engines import Pool
 from fourplane_worker.front.front import Front
+from fourplane_worker.front.pools import Pool
 from fourplane_worker.local.errors import RefusedError
 
 
