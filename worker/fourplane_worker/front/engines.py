@@ -141,7 +141,7 @@ class EngineConnection(Edge):
         leg: Leg | None = stream.context
         if leg is not None:
             self.release(stream)
-            self._tell(leg, leg.reply_refused, )
+            self._tell(leg, leg.reply_refused)
 
     def on_sent(self, stream: Stream, count: int) -> None:
         """Tell the leg that bytes have left."""
@@ -149,10 +149,13 @@ class EngineConnection(Edge):
         if leg is not None:
             leg.request_sent(count)
 
-    def _failed(self, leg: Leg) -> None:
-        """End the call of a leg that this worker failed on, and no other of this connection."""
-        log.error("a call failed inside the worker", extra={"endpoint": self.endpoint.address}, exc_info=True)
-        leg.reply_failed()
+    def _tell(self, leg: Leg, hear: Callable[..., None], *said: object) -> None:
+        """Tell a leg; a fault of this worker ends its call, and no other of this connection."""
+        try:
+            hear(*said)
+        except Exception:
+            log.exception("a call failed inside the worker", extra={"endpoint": self.endpoint.address})
+            leg.reply_failed()
 
     def on_goaway(self, last: int, code: int, debug: bytes) -> None:  # noqa: ARG002 - streams hear it from the core
         """Open no more streams here, and make a new connection."""
