@@ -59,6 +59,8 @@ class Deadlines:
         now = int(self._loop.time() / _TICK_S + 1e-6)
         for tick in sorted(tick for tick in self._ticks if tick <= now):
             for item in tuple(self._ticks.pop(tick, ())):
+                if item.tick != tick:
+                    continue  # another's expiry removed it
                 item.tick = 0
                 try:
                     item.expire()
