@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from fourplane_cli.progress import Progress
 from fourplane_worker.engine import EngineError
 
-_WAIT_FIRST_S, _WAIT_LAST_S = 1.0, 30.0
+_WAIT_FIRST_S, _WAIT_LAST_S = 0.25, 30.0
 _SETTLED_AFTER_S = 60.0
 """A server that lived this long died of something new."""
 
@@ -145,7 +145,7 @@ class Engines:
 
     def _down(self, engine: Engine, wait_s: float) -> None:
         engine.state, engine.pid, engine.address = "Down", None, ""
-        self._progress.warn("engine", f"pool {engine.pool}: {engine.failure}; starting it again in {wait_s:.0f} s")
+        self._progress.warn("engine", f"pool {engine.pool}: {engine.failure}; starting it again in {wait_s:.1f} s")
         self._tell()
 
     def _tell(self) -> None:

@@ -19,12 +19,16 @@ class Entry(NamedTuple):
 
 
 COMMANDS: dict[str, Entry] = {
+    "up": Entry("up:up", "Serve a folder of resources on this machine, and follow every edit."),
+    "status": Entry("status:status", "Tell what is served, by whom, and what is refused."),
     "validate": Entry("validate:validate", "Check a folder of resources and name every problem by file and line."),
     "compile": Entry("compile:compile_", "Compile a folder into a signed bundle."),
     "verify": Entry("verify:verify", "Check a bundle's content and signatures."),
     "diff": Entry("diff:diff", "Tell what changes between two folders or bundles, and for whom."),
     "explain": Entry("explain:explain", "Tell where a request goes, and why not elsewhere."),
     "keygen": Entry("keygen:keygen", "Make a key pair for signing snapshots."),
+    "worker": Entry("worker:worker", "Serve the signed snapshot of a state folder."),
+    "quickstart": Entry("quickstart:quickstart", "Train two small models, serve them and ask them."),
     "completion": Entry("completion:completion", "Print the completion script of a shell."),
 }
 """Every command; a new one is a line here and a module beside."""

@@ -62,8 +62,8 @@ class Running:
             self._found({})  # nothing of an earlier run listens any more
             files.place(state.root / ".gitignore", b"*\n", durable=False)
             await self._begin()
+            await self.supervisor.start()
             try:
-                await self.supervisor.start()
                 self._say_where()
                 self._follow(self._repositories)
                 await self._serve(stopped, ready)
@@ -71,7 +71,7 @@ class Running:
                 self._progress.say("stopping", "calls in flight may end first")
                 await self.supervisor.stop()
                 await self._engines.stop()
-        self._progress.say("stopped", "everything that was started has ended")
+                self._progress.say("stopped", "everything that was started has ended")
 
     async def _begin(self) -> None:
         """Compile and publish before anything is started; without anything to serve there is nothing to start."""

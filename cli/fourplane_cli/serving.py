@@ -16,6 +16,9 @@ from fourplane_worker.telemetry import logs
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+STATE = ".fourplane"
+"""Name of the state folder beside the resources."""
+
 _OPTIONS = (
     click.option(
         "--listen",

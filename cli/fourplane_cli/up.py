@@ -13,14 +13,11 @@ import click
 from fourplane_cli.engines import Server
 from fourplane_cli.progress import Progress
 from fourplane_cli.running import Running, UpSettings
-from fourplane_cli.serving import log_options, serving_options, startup_failures, stop_event
+from fourplane_cli.serving import STATE, log_options, serving_options, startup_failures, stop_event
 from fourplane_cli.teaching import Command
 from fourplane_worker.engine import EngineSettings, TritonServer, default_cache, provision
 from fourplane_worker.process.settings import METRICS, WorkerSettings
 from fourplane_worker.telemetry import logs
-
-STATE = ".fourplane"
-"""Name of the state folder beside the resources."""
 
 
 @click.command(cls=Command)
@@ -89,8 +86,8 @@ async def serve(
             install,
             EngineSettings(
                 model_repository=repository,
-                run_folder=settings.worker.state / "run" / "engines",
-                name=pool,
+                run_folder=settings.worker.state / "run",
+                name=f"triton-{pool}",
                 start_timeout=timedelta(minutes=10),
             ),
         )

@@ -1,6 +1,7 @@
 """The pages for machines that watch: /metrics, /healthz and /readyz over plain HTTP/1.1."""
 
 import asyncio
+import errno
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -40,8 +41,9 @@ class AdminServer:
                 self._serve, address.host, address.port, family=address.family, limit=_HEAD_BYTES
             )
         except OSError as error:
+            why = "another program listens there" if error.errno == errno.EADDRINUSE else error.strerror
             raise PortTakenError(
-                f"the metrics can't listen on {address}: {error.strerror}; choose another address with --metrics"
+                f"the metrics can't listen on {address}: {why}; choose another address with --metrics"
             ) from error
         return Address(address.host, int(self._server.sockets[0].getsockname()[1]), address.family)
 

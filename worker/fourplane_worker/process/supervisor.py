@@ -68,6 +68,7 @@ class Supervisor:
         try:
             await self._begin()
         except BaseException:
+            await self._admin.stop()
             self._held.close()
             raise
 

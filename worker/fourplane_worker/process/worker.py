@@ -11,14 +11,13 @@ import signal
 import socket
 import sys
 from dataclasses import asdict
-from importlib import import_module
 from pathlib import Path
-from typing import Protocol
 
 import uvloop
 
 from fourplane_wire.signing import Keyring, PublicKey
 from fourplane_worker.front.front import Front
+from fourplane_worker.local.server import LocalServices
 from fourplane_worker.process.channel import Channel
 from fourplane_worker.process.errors import SetupError
 from fourplane_worker.process.loading import Loader
@@ -49,18 +48,6 @@ _SWITCH_S = 0.001
 """Longest turn of a thread that loads a snapshot while requests wait, in seconds; Python's default is 5 ms."""
 
 
-class Local(Protocol):
-    """Services that answer inside the worker."""
-
-    async def start(self) -> None:
-        """Begin to answer."""
-        ...
-
-    async def stop(self) -> None:
-        """End."""
-        ...
-
-
 class Worker:
     """One process: its front and the channel to its supervisor."""
 
@@ -69,7 +56,7 @@ class Worker:
         self._channel = channel
         self._start = start
         self._front = front
-        self._local: Local | None = None
+        self._local: LocalServices | None = None
         self._loader = Loader(Path(start.state), Keyring(PublicKey(bytes.fromhex(key)) for key in start.keys))
         self._reporter = Reporter(front)
         self._wanted: Offer | None = None
@@ -114,9 +101,8 @@ class Worker:
         if not self._start.socket:
             return
         try:
-            self._local = local_services(self._front, self._start.socket)
-            if self._local is not None:
-                await self._local.start()
+            self._local = LocalServices(self._front, self._start.socket, secrets.token_urlsafe(32))
+            await self._local.start()
         except Exception:
             log.exception("local services do not answer: health, reflection and metadata of models")
 
@@ -172,17 +158,6 @@ class Worker:
             )
         else:
             self._channel.send(Activated(offer=asdict(offer), millis=(loop.time() - begun) * 1000))
-
-
-def local_services(front: Front, path: str) -> Local | None:
-    """Return the services that answer inside the worker, where they are installed."""
-    try:
-        module = import_module("fourplane_worker.local.server")
-    except ModuleNotFoundError:
-        return None
-    Path(path).unlink(missing_ok=True)
-    services: Local = module.LocalServices(front, path, secrets.token_urlsafe(32))
-    return services
 
 
 async def run(fd: int) -> int:
