@@ -1,10 +1,7 @@
 """A worker in front of the real Triton, and clients for both: every test compares what the two say."""
 
-import socket
-import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,23 +11,8 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 from conformance_calls import Peer  # noqa: E402 - the line above makes it importable
+from conformance_running import running  # noqa: E402
 from conformance_twins import Twins  # noqa: E402
-
-
-@contextmanager
-def running(folder: Path, engine: str, *options: str) -> Iterator[str]:
-    """Run a worker; gives its address."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # bound, but nobody listens: connecting is refused at once
-        nowhere = f"127.0.0.1:{taken.getsockname()[1]}"
-        command = [sys.executable, str(HERE / "conformance_worker.py"), str(folder), engine, nowhere, *options]
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-            port = process.stdout.readline().decode().strip()
-            assert port, "the worker did not start: its output above says why"
-            yield f"127.0.0.1:{port}"
-            assert process.poll() is None, "the worker died"
-            process.stdin.close()
-            assert process.wait(20) == 0
 
 
 @pytest.fixture(scope="session")

@@ -90,7 +90,7 @@ def test_a_connection_that_is_closed_cancels_what_runs_on_it(peers, worker):
 def test_the_stock_clients_cancelling_stop_reaches_the_model(twins, peers):
     before = stream_counts(peers)
     begun = threading.Event()
-    twins.proxied.start_stream(lambda *_: begun.set())
+    twins.proxied.start_stream(lambda **_: begun.set())
     twins.proxied.async_stream_infer("lighthouse", [text("mode", "wait")])
     assert begun.wait(20)
     twins.proxied.stop_stream(cancel_requests=True)

@@ -19,12 +19,16 @@ def tool(name):
     return path
 
 
+def finished(*command):
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+
+
 @pytest.fixture(scope="session")
 def grpcurl(worker):
     path = tool("grpcurl")
 
     def run(*arguments, fails=False):
-        done = subprocess.run([path, "-plaintext", *arguments], capture_output=True, text=True, timeout=30)
+        done = finished(path, "-plaintext", *arguments)
         assert bool(done.returncode) == fails, done.stderr
         return done.stderr if fails else done.stdout
 
@@ -36,7 +40,7 @@ def goclient(worker):
     path = tool("goclient")
 
     def run(*arguments):
-        done = subprocess.run([path, "-addr", worker, *arguments], capture_output=True, text=True, timeout=60)
+        done = finished(path, "-addr", worker, *arguments)
         assert done.returncode in (0, 1), done.stderr
         *responses, end = [json.loads(line) for line in done.stdout.splitlines()]
         return responses, end

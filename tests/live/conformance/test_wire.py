@@ -1,6 +1,5 @@
 """What Triton does badly on the wire, provoked through the worker: it must neither fail nor pass it on."""
 
-import gzip
 import struct
 
 import grpc
@@ -95,12 +94,16 @@ def test_no_model_name_is_told(peers):
     assert (answer.code, answer.reason) == ("INVALID_ARGUMENT", "MODEL_NAME_MISSING")
 
 
-@pytest.mark.parametrize("name", ["in_" + "x" * 3000, "in_" + "x" * 20_000, "ü" * 2000])
-def test_an_error_that_quotes_a_long_name_reaches_the_caller(peers, name):
-    direct = peers.direct.infer(floats("echo", [1.0], name))
+QUOTED = [("in_" + "x" * 3000, "INVALID_ARGUMENT"), ("in_" + "x" * 20_000, "RESOURCE_EXHAUSTED")]
+
+
+@pytest.mark.parametrize(("name", "directly"), [*QUOTED, ("ü" * 2000, "RESOURCE_EXHAUSTED")])
+def test_an_error_that_quotes_a_long_name_reaches_the_caller(peers, name, directly):
+    # Above 8 KiB of trailers a stock client of Triton never sees the error.
+    assert peers.direct.infer(floats("echo", [1.0], name)).code == directly
     proxied = peers.proxied.infer(floats("mirror", [1.0], name))
     assert proxied.code == "INVALID_ARGUMENT" and proxied.reason == "ENGINE_ERROR"
-    assert proxied.message[:1000] == direct.message.replace("'echo'", "'mirror'")[:1000] or direct.code != proxied.code
+    assert name[:400] in proxied.message
 
 
 @pytest.mark.parametrize("raw", [b"\xff\xff\xff", b"\x0a\xff", b"\x0a\x06mirror\x2a\x7f", b"\x0a\x06mirror\x0b"])
@@ -127,11 +130,9 @@ def test_a_second_model_name_before_the_tensors_is_the_one_that_is_routed(peers)
 
 
 def test_a_gzip_bomb_is_stopped_at_the_workers_bound(peers):
-    raw = gzip.compress(bytes(200 << 20), 9)
-    call = peers.proxied.channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")
-    with pytest.raises(grpc.RpcError) as ended:
-        call(raw, metadata=(("grpc-internal-encoding-request", "identity"),), timeout=20)
-    assert ended.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    bomb = request("mirror", ("in_uint8", "UINT8", [100 << 20], bytes(100 << 20)))
+    answer = peers.proxied.infer(bomb, compression=grpc.Compression.Gzip)
+    assert (answer.code, answer.reason) == ("RESOURCE_EXHAUSTED", "MESSAGE_TOO_LARGE")
 
 
 @pytest.mark.parametrize("key", ["with_underscore", "with-dash", "with.dot", "x0"])
