@@ -97,6 +97,7 @@ class Edge(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the reason changes nothing
         """Let the core end every stream."""
+        self.transport = None  # a write to it would raise inside whichever connection is being served then
         self.conn.eof()
         self.conn.out.clear()
         self.lost()
