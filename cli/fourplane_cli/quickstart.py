@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -107,7 +108,7 @@ def _is_trained(example: Path, script: Path) -> bool:
 
 async def _python(install: TritonInstall, arguments: Sequence[str]) -> int:
     """Run a script in the models' environment, with its output on ours; end it when this is cancelled."""
-    click.get_text_stream("stdout").flush()
+    sys.stdout.flush()
     process = await asyncio.create_subprocess_exec(
         str(install.python),
         *arguments,
