@@ -26,7 +26,7 @@ export HYPOTHESIS_STORAGE_DIRECTORY := $(CHECKS)/hypothesis
 export COVERAGE_FILE := $(CHECKS)/coverage
 PYTEST := $(PY) -m pytest -o cache_dir="$(CHECKS)/pytest"
 
-.PHONY: help setup quickstart test check fmt fmt-check lint types unit live generated crds protos lock tools debian bench clean
+.PHONY: help setup quickstart ask test check fmt fmt-check lint types unit live generated crds protos lock tools debian bench clean
 
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}' Makefile
@@ -37,6 +37,9 @@ setup: ## Create .venv from requirements.lock (again only when the lock changed)
 quickstart: ## Run the quickstart with the run-time packages alone; ONCE=1 ends after one round
 	@tools/venv.sh "$(RUN_VENV)" requirements-runtime.lock
 	@"$(RUN_VENV)/bin/python" -m fourplane_cli quickstart $(if $(ONCE),--once)
+
+ask: ## Send the quickstart's requests again, to the one that runs
+	@"$(RUN_VENV)/bin/python" -m fourplane_cli quickstart --ask
 
 test: ## Everything that must pass before a commit lands, from nothing installed; says the time of each phase
 	@tools/phases.sh "$(MAKE)" debian setup tools -- lint types generated unit live

@@ -40,12 +40,13 @@ class _DoneError(Exception):
     help="Folder of the example, as in the repository.",
 )
 @click.option("--once", is_flag=True, help="End after the client's round, with its exit code.")
+@click.option("--ask", is_flag=True, help="Only ask the quickstart that runs already, once.")
 @click.option("--listen", default=LISTEN, show_default=True, metavar="HOST:PORT", help="Where clients connect.")
 @click.option("--metrics", default=METRICS, show_default=True, metavar="HOST:PORT|off", help="Where /metrics is.")
 @click.option(
     "--workers", "processes", default=1, show_default=True, type=click.IntRange(1, 256), help="Processes that serve."
 )
-def quickstart(example: Path, *, once: bool, **serving: Any) -> None:
+def quickstart(example: Path, *, once: bool, ask: bool, **serving: Any) -> None:
     """Train two small models, serve them with a real Triton, and ask them as any client would.
 
     Triton and what the models need are installed once into the user's cache (about 500 MB). Afterwards everything
@@ -53,6 +54,7 @@ def quickstart(example: Path, *, once: bool, **serving: Any) -> None:
 
     Examples:
       fourplane quickstart
+      fourplane quickstart --ask
       fourplane quickstart --once --listen 127.0.0.1:0 --metrics off
 
     Exit codes: 0 stopped by Ctrl-C, or with --once after everything went well; 1 something did not; 2 wrong usage, or
@@ -65,6 +67,9 @@ def quickstart(example: Path, *, once: bool, **serving: Any) -> None:
         install = provision(default_cache(), lambda line: progress.say("engine", line))
     except ProvisionError as error:
         raise ProblemsError(str(error)) from error
+    if ask:
+        asyncio.run(_ask(install, example, serving["listen"]))
+        return
     settings = settings_of(example, log_level="warning", **serving)
     with startup_failures(), contextlib.suppress(_DoneError):
         asyncio.run(_run(install, example, progress, lambda done: serve(settings, progress, done), once=once))
@@ -78,16 +83,19 @@ async def _run(
 
     async def ask(running: Running) -> None:
         progress.say("client", "tritonclient, as it comes from NVIDIA, asks")
-        arguments = [str(example / "client.py"), "--url", running.supervisor.listen]
-        status = await _python(install, arguments)
-        if status:
-            raise ProblemsError(f"the client ended with status {status}; what it said is above")
+        await _ask(install, example, running.supervisor.listen)
         if once:
             raise _DoneError
-        progress.say("again", f"run: {install.python} {' '.join(arguments)}")
         progress.say("ready", f"still serving {running.supervisor.listen}; Ctrl-C ends it")
 
     await up(ask)
+
+
+async def _ask(install: TritonInstall, example: Path, address: str) -> None:
+    """Send the client's requests."""
+    status = await _python(install, [str(example / "client.py"), "--url", address])
+    if status:
+        raise ProblemsError(f"the client ended with status {status}; what it said is above")
 
 
 async def _train(install: TritonInstall, example: Path, progress: Progress) -> None:

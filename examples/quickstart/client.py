@@ -23,11 +23,13 @@ from tritonclient.utils import InferenceServerException
 PATIENCE = 30
 """Seconds that any one step may take."""
 
-NEXT = """What to try next
-  Edit the weights in digits.yaml, save, and run this again: the change is live without a restart.
-  Break digits.yaml (weight: many): the route keeps its last good form, and `fourplane status` says why.
-  Kill the Triton process: calls end with a typed error, and it comes back by itself.
-  fourplane explain digits    shows what a request would meet, without sending one."""
+NEXT = """What to try next, in a second terminal (the tour in README.md shows what you will see)
+  export PATH="$PWD/.venv-run/bin:$PATH"
+  fourplane status examples/quickstart                what is served, by whom, how fast
+  fourplane explain route digits examples/quickstart  where a request would go, and why
+  edit the weights in examples/quickstart/digits.yaml, then `make ask`: the change is live without a restart
+  break that file (weight: many): the route keeps its last good form, and you are told where the fault is
+  kill -9 the tritonserver process: calls end with a typed error, and it comes back by itself"""
 
 
 class StepError(Exception):
