@@ -1,6 +1,7 @@
 """One HTTP/2 connection: bytes in, calls on a handler and bytes out (RFC 9113)."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from . import frames
@@ -74,6 +75,28 @@ class Connection(Sending):
         """Send PING with 8 bytes; `on_pong` brings them back."""
         if not self.ended:
             self.put(frames.frame(frames.PING, 0, 0, payload))
+
+    def bound(self, max_concurrent_streams: int, max_header_list_bytes: int) -> None:
+        """Move what the peer may do from now on, and tell it (server role); streams that are open go on.
+
+        What it sent before it hears of lower bounds is refused as under them: REFUSED_STREAM, `on_too_large`.
+        """
+        limits = replace(
+            self.limits, max_concurrent_streams=max_concurrent_streams, max_header_list_bytes=max_header_list_bytes
+        )
+        if self.ended or limits == self.limits:
+            return
+        self.limits = limits
+        # A block that was good under the old bound must not cost the whole connection under the new one.
+        self.max_block = max(self.max_block, max_header_list_bytes * limits.max_header_multiple)
+        self.heads.clear()
+        self.tails.clear()
+        self.announced += 1
+        values = {
+            frames.MAX_CONCURRENT_STREAMS: max_concurrent_streams,
+            frames.MAX_HEADER_LIST_SIZE: max_header_list_bytes,
+        }
+        self.put(frames.settings(values))
 
     def goaway(self, code: int = 0, debug: bytes = b"", last: int | None = None) -> None:
         """Take no streams above `last`, by default the highest that came; those up to it go on (section 6.8).

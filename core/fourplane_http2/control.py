@@ -163,7 +163,10 @@ def _stray(link: Sending, stream_id: int, what: str) -> None:
 def _acknowledge(link: Sending) -> None:
     """Go by our own SETTINGS from now on: the peer knows them."""
     if link.acknowledged:
-        link.charge(link.settings, link.work)
+        if link.announced:
+            link.announced -= 1
+        else:
+            link.charge(link.settings, link.work)
         return
     link.acknowledged = True
     link.decoder.allow(link.limits.header_table_size)

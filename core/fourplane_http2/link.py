@@ -23,7 +23,7 @@ _ATTRIBUTES = (
     # The peer's side: what it announced and said.
     "peer_streams", "peer_window", "peer_frame", "peer_ready", "closing", "next_id",
     # Ours: what we announced, whether it is acknowledged, which streams we take.
-    "acknowledged", "own_window", "highest", "last_accepted",
+    "acknowledged", "announced", "own_window", "highest", "last_accepted",
     # Sending.
     "send_window", "ready", "paused", "backlog", "block_prefix",
     # Receiving.
@@ -63,6 +63,8 @@ class Link:
         """Either side has sent GOAWAY: we open no more streams."""
         self.next_id = 1
         self.acknowledged = False
+        self.announced = 0
+        """SETTINGS after the first whose acknowledgements are still to come."""
         # Until our SETTINGS are acknowledged the peer goes by the protocol's default, if that is larger.
         self.own_window = max(self.limits.stream_window, frames.DEFAULT_WINDOW)
         self.highest = 0

@@ -172,6 +172,12 @@ class ClientConnection(Edge):
         """Forget the connection."""
         self.front.clients.discard(self)
 
+    def bound(self) -> None:
+        """Follow the bounds of a new snapshot."""
+        limits = self.front.limits
+        self.conn.bound(limits.max_streams_per_connection, limits.max_metadata_bytes)
+        self.touch()
+
     def goaway(self, last: int | None = None) -> None:
         """Ask the client to go elsewhere; calls up to stream `last`, by default the newest seen, are still taken."""
         self.conn.goaway(last=last)

@@ -73,6 +73,9 @@ class Front:
         kept = {pool.name for pool in snapshot.pools}
         for name in [name for name in self.pools if name not in kept]:
             self.pools.pop(name).close()
+        for client in tuple(self.clients):
+            client.bound()
+        self.batch.flush()
 
     def discover(self, endpoints: Mapping[str, tuple[str, ...]]) -> None:
         """Take where managed pools listen now."""
