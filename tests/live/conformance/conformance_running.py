@@ -11,28 +11,41 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import conformance_catalog as catalog
+
 from fourplane_worker.engine import EngineSettings, TritonInstall, launch
 from fourplane_worker.engine.health import is_ready
 from fourplane_worker.engine.orphans import free_memory
 
 HERE = Path(__file__).parent
 MODELS = HERE.parent / "models"
+UP = [sys.executable, "-m", "fourplane_cli", "up", "--listen", "127.0.0.1:0", "--metrics", "off", "--grace", "1"]
 
 
 @contextmanager
-def running(folder: Path, engine: str, *options: str) -> Iterator[str]:
-    """Run a worker; gives its address."""
+def running(folder: Path, engine: str, *, small: bool = False) -> Iterator[str]:
+    """Run `fourplane up` on resources of its own; gives the address of its worker."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound, but nobody listens: connecting is refused at once
         nowhere = f"127.0.0.1:{taken.getsockname()[1]}"
-        command = [sys.executable, str(HERE / "conformance_worker.py"), str(folder), engine, nowhere, *options]
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-            port = process.stdout.readline().decode().strip()
-            assert port, "the worker did not start: its output above says why"
-            yield f"127.0.0.1:{port}"
+        catalog.write(folder, engine, nowhere, small=small)
+        with subprocess.Popen([*UP, str(folder)], stdout=subprocess.PIPE, text=True) as process:
+            address = _said(process, "listening").split()[1].rstrip(",")
+            catalog.write(folder, engine, nowhere, small=small, vanished=True)
+            _said(process, "served")
+            yield address
             assert process.poll() is None, "the worker died"
-            process.stdin.close()
+            process.terminate()
             assert process.wait(20) == 0
+
+
+def _said(process: "subprocess.Popen[str]", subject: str) -> str:
+    """Read what `fourplane up` tells until it comes to a subject; return what it says of it."""
+    for line in process.stdout:
+        _, found, text = line.split(maxsplit=2)
+        if found == subject:
+            return text
+    raise AssertionError("the worker did not start: its output says why")
 
 
 class Engine:

@@ -25,7 +25,7 @@ def worker(triton: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
 @pytest.fixture(scope="session")
 def small_worker(triton: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a worker with narrow bounds."""
-    with running(tmp_path_factory.mktemp("small"), triton, "--small") as address:
+    with running(tmp_path_factory.mktemp("small"), triton, small=True) as address:
         yield address
 
 

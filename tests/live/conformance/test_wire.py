@@ -1,5 +1,6 @@
 """What Triton does badly on the wire, provoked through the worker: it must neither fail nor pass it on."""
 
+import re
 import struct
 
 import grpc
@@ -97,7 +98,7 @@ def test_no_model_name_is_told(peers):
 QUOTED = [("in_" + "x" * 3000, "INVALID_ARGUMENT"), ("in_" + "x" * 20_000, "RESOURCE_EXHAUSTED")]
 
 
-@pytest.mark.parametrize(("name", "directly"), [*QUOTED, ("ü" * 2000, "RESOURCE_EXHAUSTED")])
+@pytest.mark.parametrize(("name", "directly"), [*QUOTED, ("ü" * 4000, "RESOURCE_EXHAUSTED")])
 def test_an_error_that_quotes_a_long_name_reaches_the_caller(peers, name, directly):
     # Above 8 KiB of trailers a stock client of Triton never sees the error.
     assert peers.direct.infer(floats("echo", [1.0], name)).code == directly
@@ -147,9 +148,9 @@ def test_binary_metadata_is_taken(peers):
 
 def test_trailers_say_where_a_request_went(peers):
     answer = peers.proxied.infer(floats("mirror", [1.0]))
+    assert re.fullmatch("sha256:[0-9a-f]{64}", answer.trailers.pop("x-fourplane-digest"))
     assert {key: value for key, value in answer.trailers.items() if key.startswith("x-fourplane-")} == {
         "x-fourplane-outcome": "OK",
-        "x-fourplane-digest": "sha256:" + "5" * 64,
         "x-fourplane-route": "default/mirror",
         "x-fourplane-pool": "engine",
         "x-fourplane-backend": "echo",
