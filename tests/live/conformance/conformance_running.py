@@ -31,6 +31,7 @@ def running(folder: Path, engine: str, *, small: bool = False) -> Iterator[str]:
         catalog.write(folder, engine, nowhere, small=small)
         with subprocess.Popen([*UP, str(folder)], stdout=subprocess.PIPE, text=True) as process:
             address = _said(process, "listening").split()[1].rstrip(",")
+            _until_accepted(address)
             catalog.write(folder, engine, nowhere, small=small, vanished=True)
             _said(process, "served")
             yield address
@@ -46,6 +47,16 @@ def _said(process: "subprocess.Popen[str]", subject: str) -> str:
         if found == subject:
             return text
     raise AssertionError("the worker did not start: its output says why")
+
+
+def _until_accepted(address: str) -> None:
+    host, _, port = address.rpartition(":")
+    pause = threading.Event()
+    while True:
+        with socket.socket() as trying:
+            if trying.connect_ex((host, int(port))) == 0:
+                return
+        pause.wait(0.02)
 
 
 class Engine:
