@@ -49,7 +49,8 @@ class Exchange:
         self.replied = False
         self.owed = 0
         self.series: Series = front.cells.unrouted
-        self.span = front.tracing.begin(head) if front.tracing.wants(head) else None
+        tracing = front.tracing
+        self.span = tracing.begin(head) if tracing.active and tracing.wants(head) else None
 
     def bound(self, most_ms: float) -> None:
         """Set the deadline: the caller's, and at most this many milliseconds from the start."""

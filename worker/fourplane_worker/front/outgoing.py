@@ -62,9 +62,9 @@ class Outgoing:
         out.append(prefix(size + len(self._suffix)))
         self.count += 1
         pos += PREFIX_BYTES
-        if size == 0:
-            out.append(self._suffix)
-            return pos
+        if end - pos >= size:
+            out += (data[pos : pos + size], self._suffix)
+            return pos + size
         self._left = size
         return self._go_on(data, pos, out) if pos < end else pos
 

@@ -44,6 +44,11 @@ class Tracing:
                 self._tracer = self._provider.get_tracer("fourplane.worker")
         self._telemetry = telemetry
 
+    @property
+    def active(self) -> bool:
+        """Whether there is a collector at all."""
+        return self._tracer is not None
+
     def shutdown(self) -> None:
         """Export what is waiting, and stop."""
         if self._provider is not None:
