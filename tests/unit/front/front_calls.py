@@ -13,6 +13,9 @@ from oip_messages import Request, Response, StreamResponse
 RESPONSE_HEAD = [(b":status", b"200"), (b"content-type", b"application/grpc")]
 
 
+CONNECTION_LOST, CANCELLED_HERE = -1, -2
+
+
 class Call:
     """One HTTP/2 stream, seen from either end."""
 
@@ -24,6 +27,7 @@ class Call:
         self.trailers = {}
         self.ended = False
         self.reset = None
+        self.closed = False
         self.replied = False
         self.unread = 0
         self.seen = 0
@@ -93,7 +97,7 @@ class Call:
     @property
     def over(self):
         """Whether nothing more can be sent."""
-        return self.reset is not None or (self.ended and self.peer.client)
+        return self.closed or self.reset is not None or (self.ended and self.peer.client)
 
     async def gone(self):
         """Wait, as an engine, for the worker to give the call up."""
@@ -128,6 +132,7 @@ class Call:
         pieces = [data[at : at + size] for at in range(0, len(data), size)] or [b""]
         for piece in pieces[:-1]:
             self.peer.h2.send_data(self.id, piece)
+        self.closed = end
         self.peer.h2.send_data(self.id, pieces[-1], end_stream=end)
         self.peer.write()
         return self
@@ -150,6 +155,7 @@ class Call:
         return self.send(b"", end=True)
 
     def cancel(self, code=8):
+        self.reset = CANCELLED_HERE
         self.peer.h2.reset_stream(self.id, code)
         self.peer.write()
 
@@ -178,6 +184,7 @@ class Call:
 
     def finish(self, status=0, message="", extra=()):
         fields = [(b"grpc-status", b"%d" % status), *([(b"grpc-message", message.encode())] if message else []), *extra]
+        self.closed = True
         self.peer.h2.send_headers(self.id, fields if self.replied else [*RESPONSE_HEAD, *fields], end_stream=True)
         self.peer.write()
         return self

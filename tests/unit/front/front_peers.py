@@ -9,7 +9,7 @@ import h2.connection
 import h2.events
 import h2.exceptions
 from front_builders import INFER, framed
-from front_calls import Call
+from front_calls import CONNECTION_LOST, Call
 from h2.settings import SettingCodes, Settings
 from oip_messages import Request, StreamResponse, a_response
 
@@ -74,7 +74,7 @@ class Peer(asyncio.Protocol):
         self.lost = True
         for call in self.calls.values():
             if call.reset is None and not (call.ended and self.client):
-                call.reset = -1
+                call.reset = CONNECTION_LOST
         self._changed.set()
 
     def _without_goaway(self, data):

@@ -94,6 +94,7 @@ class Endpoint:
                 await loop.create_connection(lambda: connection, host.strip("[]"), int(port))
             await settled
         except BaseException:
+            settled.cancel()  # or what the abort brings would be set on a future that nobody reads
             connection.abort()
             raise
 
