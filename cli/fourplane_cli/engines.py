@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from fourplane_cli.progress import Progress
 from fourplane_worker.engine import EngineError
 
-_WAIT_FIRST_S, _WAIT_LAST_S = 0.25, 30.0
+_WAIT_LAST_S = 30.0
 _SETTLED_AFTER_S = 60.0
 """A server that lived this long died of something new."""
 
@@ -70,13 +70,20 @@ class Engines:
     """Runs a server for each managed pool."""
 
     def __init__(
-        self, root: Path, make: MakeServer, publish: Callable[[Mapping[str, tuple[str, ...]]], None], progress: Progress
+        self,
+        root: Path,
+        make: MakeServer,
+        publish: Callable[[Mapping[str, tuple[str, ...]]], None],
+        progress: Progress,
+        *,
+        first_wait_s: float = 0.25,
     ) -> None:
         """Prepare; `publish` is told where every pool listens whenever that changes."""
         self._root = root
         self._make = make
         self._publish = publish
         self._progress = progress
+        self._first_wait_s = first_wait_s
         self._engines: dict[str, Engine] = {}
         self.changed: Callable[[], None] = lambda: None
 
@@ -115,7 +122,7 @@ class Engines:
         if before is not None:
             await asyncio.wait([before])
         loop = asyncio.get_running_loop()
-        wait_s = _WAIT_FIRST_S
+        wait_s = self._first_wait_s
         while True:
             begun = loop.time()
             try:
@@ -124,7 +131,7 @@ class Engines:
             except (EngineError, OSError) as error:
                 engine.failure = str(error)
             settled = loop.time() - begun > _SETTLED_AFTER_S
-            wait_s = _WAIT_FIRST_S if settled else min(2 * wait_s, _WAIT_LAST_S)
+            wait_s = self._first_wait_s if settled else min(2 * wait_s, _WAIT_LAST_S)
             self._down(engine, wait_s)
             await asyncio.sleep(wait_s)
             engine.restarts += 1

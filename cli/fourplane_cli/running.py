@@ -64,7 +64,6 @@ class Running:
             await self._begin()
             await self.supervisor.start()
             try:
-                self._say_where()
                 self._follow(self._repositories)
                 await self._serve(stopped, ready)
             finally:
@@ -152,6 +151,8 @@ class Running:
         return "one process" if number == 1 else f"all {number} processes"
 
     async def _until_ready(self, ready: Callable[[], Awaitable[None]]) -> None:
+        await self.supervisor.accepting()
+        self._say_where()
         await self.supervisor.everything_up()
         self._progress.say("ready", f"clients connect to {self.supervisor.listen}")
         await ready()

@@ -55,10 +55,17 @@ async def _run(settings: WorkerSettings) -> None:
     stopped = stop_event()
     supervisor = Supervisor(settings, time.time)
     await supervisor.start()
+    telling = asyncio.create_task(_tell(supervisor))
     try:
-        click.echo(f"listening on {supervisor.listen}")
-        if supervisor.metrics:
-            click.echo(f"metrics on http://{supervisor.metrics}/metrics")
         await stopped.wait()
     finally:
+        telling.cancel()
         await supervisor.stop()
+
+
+async def _tell(supervisor: Supervisor) -> None:
+    """Say where it is once clients are accepted there."""
+    await supervisor.accepting()
+    click.echo(f"listening on {supervisor.listen}")
+    if supervisor.metrics:
+        click.echo(f"metrics on http://{supervisor.metrics}/metrics")

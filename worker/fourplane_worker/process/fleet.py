@@ -48,6 +48,11 @@ class Fleet:
         return offer is not None and all(child.is_listening and child.serving == offer for child in self.children)
 
     @property
+    def is_listening(self) -> bool:
+        """Tell whether every process accepts calls."""
+        return all(child.is_listening for child in self.children)
+
+    @property
     def is_serving(self) -> bool:
         """Tell whether every process accepts calls and serves something."""
         return all(child.is_listening and child.serving is not None for child in self.children)

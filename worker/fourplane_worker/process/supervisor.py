@@ -117,10 +117,16 @@ class Supervisor:
         """Look at the state folder now: something was written there."""
         self._nudged.set()
 
+    async def accepting(self) -> None:
+        """Wait until every process accepts clients."""
+        while not self._fleet.is_listening:
+            await self._fleet.changes(_TELL_EVERY_S)
+
     async def everything_up(self) -> None:
         """Wait until the newest snapshot is served, nothing is refused and every endpoint is reached."""
         while self.status()["state"] != "Ready":
             await self._fleet.changes(_TELL_EVERY_S)
+        self._write_status()
 
     @property
     def is_ready(self) -> bool:
