@@ -1,10 +1,11 @@
 """Connections of clients: each stream becomes an exchange, by its method."""
 
+import asyncio
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast  # noqa: TID251 - as in `edge`
 
 from fourplane_core.outcomes import Outcome, Refusal
-from fourplane_http2 import ConnectionFailure, Fields, Limits, Role, Stream
+from fourplane_http2 import ConnectionFailure, ErrorCode, Fields, Limits, Role, Stream
 from fourplane_worker.front import methods, reply
 from fourplane_worker.front.edge import MAX_FRAME_BYTES, Edge
 from fourplane_worker.front.exchange import NO_ERROR, Exchange
@@ -25,6 +26,7 @@ _TOO_LARGE = Refusal(
 )
 _DRAINING = Refusal(Outcome.WORKER_DRAINING, "this worker is shutting down; connect again to reach another")
 _ENGINE_FAILS = (b"triton_grpc_error", b"true")
+_FAULT = Refusal(Outcome.WORKER_ERROR, "the worker failed on this request; its log says more")
 _ENGINE_ERRORS = Refusal(
     Outcome.METADATA_MALFORMED,
     "triton_grpc_error is not served, since it makes engines fail; errors come as error_message of the stream",
@@ -41,6 +43,10 @@ def _judge(head: Head) -> Refusal | None:
     if head.refusal is None and head.path == STREAM_INFER and _ENGINE_FAILS in head.metadata:
         return _ENGINE_ERRORS
     return head.refusal
+
+
+_KINDS: dict[bytes, type[Exchange]] = {INFER: Unary, STREAM_INFER: Streaming}
+"""What serves a method; any other is relayed."""
 
 
 class ClientConnection(Edge):
@@ -60,8 +66,25 @@ class ClientConnection(Edge):
             front.clock,
         )
         self.front = front
-        front.clients.add(self)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin; what came before, such as a TLS handshake that fails, is no connection yet."""
+        front = self.front
         front.cells.connections += 1
+        front.clients.add(self)
+        tls = transport.get_extra_info("ssl_object")
+        if tls is not None and tls.selected_alpn_protocol() != "h2":
+            # Over TLS the protocol is agreed on (RFC 9113, section 3.2); a client that wants another must not get ours.
+            self.transport = cast(asyncio.Transport, transport)
+            self.conn.fail(ErrorCode.INADEQUATE_SECURITY, "ALPN did not choose h2")
+            self.conn.out.clear()
+            self.close()
+            return
+        super().connection_made(transport)
+        self.bound()
+        if front.draining:
+            self.goaway()
+        front.batch.flush()
 
     def send(self, stream: Stream, pieces: list[bytes]) -> None:
         """Send pieces of a response."""
@@ -84,7 +107,6 @@ class ClientConnection(Edge):
         """Begin a call."""
         front = self.front
         head = head_of(fields)
-        path = head.path
         if head.not_grpc:
             self._not_grpc(stream, head.not_grpc)
             return
@@ -93,12 +115,13 @@ class ClientConnection(Edge):
             self._refuse(stream, refusal)
             return
         front.cells.open_calls += 1
-        if path == INFER:
-            call: Exchange = Unary(front, self, stream, head, self.last_active)
-        elif path == STREAM_INFER:
-            call = Streaming(front, self, stream, head, self.last_active)
-        else:
-            call = Relay(front, self, stream, head, self.last_active)
+        try:
+            call = _KINDS.get(head.path, Relay)(front, self, stream, head, self.last_active)
+        except Exception:
+            log.exception("a call failed inside the worker before it began")
+            front.cells.open_calls -= 1
+            self._refuse(stream, _FAULT)
+            return
         stream.context = call
         if end:
             self._hand(call, b"", True)
