@@ -109,7 +109,7 @@ class Peer(asyncio.Protocol):
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._changed.wait(), 0.05)
 
-    def call(self, *messages, method=INFER, end=True, head=None, extra=(), **metadata):
+    def call(self, *messages, method=INFER, end=True, head=None, extra=(), end_with_head=False, **metadata):
         """Start a call; messages that are bytes are sent as they are."""
         stream_id = self.h2.get_next_available_stream_id()
         fields = head or [
@@ -123,7 +123,8 @@ class Peer(asyncio.Protocol):
             *extra,
         ]
         call = self.calls[stream_id] = Call(self, stream_id)
-        self.h2.send_headers(stream_id, fields)
+        self.h2.send_headers(stream_id, fields, end_stream=end_with_head)
+        call.closed = end_with_head
         for message in messages:
             call.send(message if isinstance(message, bytes) else framed(message))
         if end:
