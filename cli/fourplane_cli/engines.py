@@ -1,13 +1,18 @@
 """The Triton servers of managed pools: one for each, restarted when it dies, found by the worker through a file."""
 
 import asyncio
+import logging
+import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from fourplane_cli.progress import Progress
 from fourplane_worker.engine import EngineError
+
+log = logging.getLogger(__name__)
 
 _WAIT_LAST_S = 30.0
 _SETTLED_AFTER_S = 60.0
@@ -126,10 +131,13 @@ class Engines:
         while True:
             begun = loop.time()
             try:
-                server = await asyncio.to_thread(self._make, engine.pool, engine.repository)
+                server = await _in_thread(lambda: self._make(engine.pool, engine.repository))
                 engine.failure = await self._live(engine, server)
-            except (EngineError, OSError) as error:
+            except EngineError as error:
                 engine.failure = str(error)
+            except Exception as error:
+                log.exception("an engine can't be run", extra={"pool": engine.pool})
+                engine.failure = f"{type(error).__name__}: {error}"
             settled = loop.time() - begun > _SETTLED_AFTER_S
             wait_s = self._first_wait_s if settled else min(2 * wait_s, _WAIT_LAST_S)
             self._down(engine, wait_s)
@@ -158,3 +166,18 @@ class Engines:
     def _tell(self) -> None:
         self._publish({engine.pool: (engine.address,) for engine in self._engines.values() if engine.address})
         self.changed()
+
+
+async def _in_thread(work: Callable[[], Server]) -> Server:
+    """Do what may take minutes, such as an installation, in a thread that holds up no exit."""
+    done: Future[Server] = Future()
+
+    def run() -> None:
+        if done.set_running_or_notify_cancel():
+            try:
+                done.set_result(work())
+            except Exception as error:  # noqa: BLE001 - it is raised where it is waited for
+                done.set_exception(error)
+
+    threading.Thread(target=run, name="engine", daemon=True).start()
+    return await asyncio.wrap_future(done)

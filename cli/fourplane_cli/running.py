@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ from fourplane_worker.process.supervisor import Supervisor
 from fourplane_worker.store import endpoints, files, keys, locks
 from fourplane_worker.store.errors import StoreError
 from fourplane_worker.store.layout import StateFolder
+
+log = logging.getLogger(__name__)
 
 _ACKNOWLEDGED_WITHIN_S = 30.0
 
@@ -102,11 +105,19 @@ class Running:
     async def _watch(self) -> None:
         """Follow the folder."""
         async for _ in edits(self.settings.root, self.state.root):
-            reading = await asyncio.to_thread(self._sources.read)
-            self._progress.reading(reading, first=False)
-            self._take(reading)
-            self._follow(self._repositories)
-            await self._publish(reading, first=False)
+            try:
+                await self._read()
+            except Exception as error:
+                log.exception("an edit could not be taken")
+                self._progress.warn("failed", f"{type(error).__name__}: {error}; what was served before is served on")
+
+    async def _read(self) -> None:
+        """Take an edit."""
+        reading = await asyncio.to_thread(self._sources.read)
+        self._progress.reading(reading, first=False)
+        self._take(reading)
+        self._follow(self._repositories)
+        await self._publish(reading, first=False)
 
     def _take(self, reading: Reading) -> None:
         if reading.deployment is not None:
@@ -170,7 +181,10 @@ class Running:
             self._engines.follow(repositories)
 
     def _found(self, pools: Mapping[str, tuple[str, ...]]) -> None:
-        endpoints.write(self.state, pools)
+        try:
+            endpoints.write(self.state, pools)
+        except StoreError as error:
+            self._progress.warn("endpoints", f"{error}; the worker does not hear where engines are")
         self.supervisor.look()
 
     def _tell(self) -> None:

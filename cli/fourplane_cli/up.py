@@ -1,6 +1,7 @@
 """`fourplane up`."""
 
 import asyncio
+import re
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -18,6 +19,8 @@ from fourplane_cli.teaching import Command
 from fourplane_worker.engine import EngineSettings, TritonServer, default_cache, provision
 from fourplane_worker.process.settings import METRICS, WorkerSettings
 from fourplane_worker.telemetry import logs
+
+_ADDRESS = re.compile(r"[^\s/]+:[0-9]{1,5}")
 
 
 @click.command(cls=Command)
@@ -66,6 +69,8 @@ def settings_of(
     root: Path, state: Path | None = None, *, runtime: str | None = None, triton: str = "", **serving: Any
 ) -> UpSettings:
     """Fill in what depends on the folder and on the terminal."""
+    if triton and not _ADDRESS.fullmatch(triton):
+        raise click.BadParameter(f"{triton!r} is no HOST:PORT", param_hint="--triton")
     beside = root if root.is_dir() else root.parent
     if serving.get("metrics") == "off":
         serving["metrics"] = ""

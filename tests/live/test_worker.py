@@ -1,6 +1,10 @@
 """`fourplane worker` on a state folder alone: cold start, damage, replay, TLS."""
 
 import datetime
+import json
+import os
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -13,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 sys.path.insert(0, str(Path(__file__).parent))
 
 from tritonclient.grpc import service_pb2_grpc
-from up_running import Caller, Running, adder, edit, resources
+from up_running import Caller, Running, adder, edit, is_alive, resources, wait
 
 
 @pytest.fixture
@@ -126,3 +130,37 @@ def test_tls_is_served_to_clients_that_trust_the_certificate(history, tmp_path):
             service_pb2_grpc.GRPCInferenceServiceStub(channel).ModelInfer(adder(), timeout=10)
         with pytest.raises(grpc.RpcError), grpc.insecure_channel(running.address) as channel:
             service_pb2_grpc.GRPCInferenceServiceStub(channel).ModelInfer(adder(), timeout=3)
+
+
+IMPATIENT = """
+import asyncio, sys, time
+from pathlib import Path
+from fourplane_worker.process.settings import WorkerSettings
+from fourplane_worker.process.supervisor import Supervisor
+
+async def main():
+    settings = WorkerSettings(state=Path(sys.argv[1]), listen="127.0.0.1:0", silence_s=2)
+    supervisor = Supervisor(settings, time.time)
+    await supervisor.start()
+    await supervisor.accepting()
+    print("accepting", flush=True)
+    await asyncio.to_thread(sys.stdin.read)
+    await supervisor.stop(0)
+
+asyncio.run(main())
+"""
+
+
+def test_a_process_that_hangs_is_replaced(history):
+    state, _, _ = history
+    with subprocess.Popen(
+        [sys.executable, "-c", IMPATIENT, str(state)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as supervisor:
+        assert supervisor.stdout.readline() == b"accepting\n"
+        mark = state / "run" / "process-0.pid"
+        hung = json.loads(mark.read_text())["pid"]
+        os.kill(hung, signal.SIGSTOP)
+        wait(lambda: mark.exists() and mark.read_text() and json.loads(mark.read_text())["pid"] != hung)
+        assert not is_alive(hung)
+        supervisor.stdin.close()
+        assert supervisor.wait(20) == 0

@@ -35,6 +35,8 @@ _SETTLED_AFTER_S = 30.0
 """A process that lived this long died of something new."""
 _STOP_MARGIN_S = 3.0
 _ORPHAN_PATIENCE_S = 3.0
+_START_PATIENCE = 4
+"""How many times longer a process may be silent before it accepts clients: a large snapshot takes a while."""
 
 
 class Listener(Protocol):
@@ -82,6 +84,7 @@ class Child:
         self._listener = listener
         self._mark = state.run / f"process-{index}.pid"
         self._channel: Channel | None = None
+        self._heard_at = 0.0
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -107,9 +110,21 @@ class Child:
         await asyncio.wait([self._task], timeout=grace_s + _STOP_MARGIN_S)
         if self._process is not None and self._process.returncode is None:
             log.warning("killing a process that does not end", extra={"index": self.index, "pid": self.pid})
+            self._kill()
+        await self._task
+
+    def check(self, now: float, silence_s: float) -> None:
+        """Kill a process that has stopped to answer: whoever is connected to it waits in vain."""
+        patience_s = silence_s if self.is_listening else _START_PATIENCE * silence_s
+        if self._channel is not None and now - self._heard_at > patience_s:
+            log.error("killing a process that is silent", extra={"index": self.index, "pid": self.pid})
+            self._heard_at = now
+            self._kill()
+
+    def _kill(self) -> None:
+        if self._process is not None and self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
-        await self._task
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -118,8 +133,10 @@ class Child:
             begun = loop.time()
             try:
                 status = await self._live()
-            except OSError as error:
+            except Exception as error:
+                log.exception("a worker process can't be started or listened to", extra={"index": self.index})
                 status, self.failure = 1, f"it can't be started: {error}"
+                self._kill()
             self._mark.unlink(missing_ok=True)
             if self._stopping.is_set():
                 return
@@ -139,6 +156,7 @@ class Child:
                 *COMMAND, str(theirs.fileno()), stdin=asyncio.subprocess.DEVNULL, pass_fds=(theirs.fileno(),)
             )
         self.pid, self.failure, self.refusal = process.pid, "", None
+        self._heard_at = asyncio.get_running_loop().time()
         self._channel = channel = await Channel.over(ours)
         mark = processes.mark(process.pid)
         if mark is not None:
@@ -148,6 +166,7 @@ class Child:
             channel.send(Drain(grace_s=0))
         try:
             async for message in channel.receive():
+                self._heard_at = asyncio.get_running_loop().time()
                 self._hear(message)
         except ChannelError:
             log.exception("the control channel broke", extra={"index": self.index})
@@ -164,7 +183,7 @@ class Child:
         try:
             return await asyncio.wait_for(process.wait(), _STOP_MARGIN_S)
         except TimeoutError:
-            process.kill()
+            self._kill()
             return await process.wait()
 
     def _hear(self, message: Message) -> None:

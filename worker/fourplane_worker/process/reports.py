@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import asdict
 
 from fourplane_worker.front.front import Front
+from fourplane_worker.front.pools import Endpoint
 from fourplane_worker.process.messages import Counts, Report
 from fourplane_worker.telemetry.cells import Series
 
@@ -51,12 +52,15 @@ class Reporter:
 
     def _pools(self) -> dict[str, dict[str, str]]:
         return {
-            pool.name: {
-                endpoint.address: "" if endpoint.usable else endpoint.failure or "it is being connected to"
-                for endpoint in pool.endpoints.values()
-            }
+            pool.name: {endpoint.address: _fault(endpoint) for endpoint in pool.endpoints.values()}
             for pool in self._front.pools.values()
         }
+
+
+def _fault(endpoint: Endpoint) -> str:
+    if not endpoint.usable:
+        return endpoint.failure or "it is being connected to"
+    return "; ".join(f"model {model}: {found}" for model, found in sorted(endpoint.broken.items()))
 
 
 def _counts(series: Series) -> Counts:

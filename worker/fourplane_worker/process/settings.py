@@ -27,5 +27,7 @@ class WorkerSettings:
     """Trusted keys; where there are none, those of the state folder."""
     grace_s: float = 20.0
     """Seconds that calls in flight get at the end; a pod gets 30 in all."""
+    silence_s: float = 30.0
+    """Seconds without any answer after which a process is killed; far above any pause of a busy machine."""
     log_level: str = "info"
     log_format: str = "json"

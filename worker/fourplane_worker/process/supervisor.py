@@ -174,13 +174,18 @@ class Supervisor:
                 await asyncio.wait_for(self._nudged.wait(), _LOOK_EVERY_S)
             self._nudged.clear()
             looks += 1
-            again = looks % _AGAIN_EVERY == 0 and "activation" in self._intake.problems
-            if await asyncio.to_thread(self._intake.look, again=again) and self._intake.offer is not None:
-                await self._distribute(self._intake.offer)
-            if self._intake.look_for_endpoints():
-                self._fleet.found(self._intake.found)
+            try:
+                await self._look(again=looks % _AGAIN_EVERY == 0 and "activation" in self._intake.problems)
+            except Exception:
+                log.exception("the state folder can't be followed; trying again")
 
-    async def _distribute(self, offer: Offer) -> None:
+    async def _look(self, *, again: bool) -> None:
+        if await asyncio.to_thread(self._intake.look, again=again) and self._intake.offer is not None:
+            self._distribute(self._intake.offer)
+        if self._intake.look_for_endpoints():
+            self._fleet.found(self._intake.found)
+
+    def _distribute(self, offer: Offer) -> None:
         log.info("offering a snapshot", extra=asdict(offer))
         begun = asyncio.get_running_loop().time()
         self._fleet.offer(offer)
@@ -197,11 +202,14 @@ class Supervisor:
         self._tasks = [task for task in self._tasks if not task.done()]
 
     async def _tell(self) -> None:
-        """Gather numbers and say how things are, about once a second."""
+        """Gather numbers and say how things are, about once a second; end processes that don't answer."""
+        loop = asyncio.get_running_loop()
         while True:
             await self._fleet.report()
-            self._window.add(self._now(), self._fleet.totals.series().values())
+            self._window.add(loop.time(), self._fleet.totals.series().values())
             self._write_status()
+            for child in self._fleet.children:
+                child.check(loop.time(), self.settings.silence_s)
             await asyncio.sleep(_TELL_EVERY_S if self.is_ready else _LOOK_EVERY_S)
 
     def _write_status(self) -> None:
