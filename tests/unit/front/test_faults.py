@@ -73,6 +73,10 @@ async def test_a_fault_with_one_deadline_does_not_keep_others_from_expiring(worl
     await world.settled()
 
 
+def waiting_for(pool):
+    return [then for waiting in pool._waiting.values() for then in waiting]
+
+
 async def test_a_fault_of_one_call_that_waits_does_not_keep_the_others_waiting(world):
     _, client = await world.serve()
     pool = world.front.pools["main"]
@@ -80,10 +84,10 @@ async def test_a_fault_of_one_call_that_waits_does_not_keep_the_others_waiting(w
     ((connection,),) = [endpoint.connections for endpoint in pool.endpoints.values()]
     connection.conn.peer_streams = 0
     bad = client.call(a_request(), grpc_timeout=b"300m")
-    await until(lambda: len(pool._waiting) == 1)
+    await until(lambda: len(waiting_for(pool)) == 1)
     good = client.call(a_request())
-    await until(lambda: len(pool._waiting) == 2)
-    waiting = pool._waiting[0].__self__
+    await until(lambda: len(waiting_for(pool)) == 2)
+    waiting = waiting_for(pool)[0].__self__
     waiting.head = None
     world.expected_failures.append("a call that waited for an engine failed inside the worker")
     connection.conn.peer_streams = 100

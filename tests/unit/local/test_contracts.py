@@ -71,12 +71,21 @@ def test_an_input_that_the_engine_requires_must_be_declared_and_an_optional_one_
     assert compare(declared, (reported("x"), reported("z")), side="outputs") == ()
 
 
+def findings(worker):
+    """Return what was found, by pool, endpoint and engine model."""
+    return {
+        (pool.name, endpoint.address, model): found
+        for pool in worker.front.pools.values()
+        for endpoint in pool.endpoints.values()
+        for model, found in endpoint.broken.items()
+    }
+
+
 @pytest.fixture
 async def checks(worker, engines):
     """Return checks that look only when told to, over two engines of which one breaks the contract."""
     for engine in engines:
         engine.serves("inner")
-    worker.front.contract_findings.clear()
     model = a_model(inputs=(tensor("x", "INT32", -1, 4),), outputs=(tensor("y", "FP32", -1),))
     engines[1].serves("inner", decoupled=True)
     worker.front.activate(a_planner(a_pool("pool", *(engine.path for engine in engines), models=(model,))))
@@ -89,7 +98,7 @@ async def test_each_engine_is_checked_once_and_what_is_wrong_is_kept_and_logged_
     await checks.look()
     await checks.look()
     text = "it is declared as not decoupled, and the engine's is decoupled"
-    assert worker.front.contract_findings == {("pool", engines[1].path, "inner"): text}
+    assert findings(worker) == {("pool", engines[1].path, "inner"): text}
     assert [(record.endpoint, record.reason) for record in caplog.records if record.levelno == logging.WARNING] == [
         (engines[1].path, text)
     ]
@@ -100,27 +109,26 @@ async def test_a_model_that_an_engine_lacks_is_found_and_forgotten_once_it_is_th
     engines[0].answers["ModelMetadata"] = grpc.StatusCode.NOT_FOUND, "Request for unknown model: 'inner' is not found"
     await checks.look()
     key = "pool", engines[0].path, "inner"
-    assert worker.front.contract_findings[key].startswith("the engine does not serve it: Request for unknown model")
+    assert findings(worker)[key].startswith("the engine does not serve it: Request for unknown model")
     engines[0].serves("inner")
     checks._done.clear()
     await checks.look()
-    assert key not in worker.front.contract_findings
+    assert key not in findings(worker)
 
 
 async def test_an_engine_that_cannot_be_asked_is_no_finding(worker, engines, checks):
-    worker.front.contract_findings.clear()
     checks._done.clear()
     await engines[0].stop()
     await checks.look()
-    assert ("pool", engines[0].path, "inner") not in worker.front.contract_findings
+    assert ("pool", engines[0].path, "inner") not in findings(worker)
 
 
 async def test_what_is_gone_from_the_snapshot_is_forgotten(worker, engines, checks):
     await checks.look()
-    assert worker.front.contract_findings
+    assert findings(worker)
     worker.front.activate(a_planner(a_pool("pool", engines[0].path)))
     await checks.look()
-    assert not worker.front.contract_findings
+    assert not findings(worker)
 
 
 async def test_another_declaration_is_checked_anew(worker, engines, checks):
@@ -128,4 +136,4 @@ async def test_another_declaration_is_checked_anew(worker, engines, checks):
     model = a_model(decoupled=True)
     worker.front.activate(a_planner(a_pool("pool", *(engine.path for engine in engines), models=(model,))))
     await checks.look()
-    assert set(worker.front.contract_findings) == {("pool", engines[0].path, "inner")}
+    assert set(findings(worker)) == {("pool", engines[0].path, "inner")}

@@ -49,7 +49,6 @@ class Front:
         self.pools: dict[PoolName, Pool] = {}
         self.local = Pool("local", self.batch, loop.time)
         self.local_secret = b""
-        self.contract_findings: dict[tuple[str, str, str], str] = {}
         """How engines break their models' contracts, by pool, endpoint and engine model."""
         self._loop = loop
         self._discovered: Mapping[str, tuple[str, ...]] = {}

@@ -4,12 +4,16 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable
+from typing import TypeAlias
 
 from fourplane_http2 import encode
 from fourplane_worker.front.edge import Batch
 from fourplane_worker.front.engines import EngineConnection
 
 log = logging.getLogger(__name__)
+
+Then: TypeAlias = Callable[[EngineConnection | None], None]
+"""What is called with the connection that a call waited for, or with None."""
 
 _BACKOFF_FIRST_S = 0.1
 _BACKOFF_LAST_S = 5.0
@@ -28,6 +32,8 @@ class Endpoint:
         self.connections: list[EngineConnection] = []
         self.failure = ""
         """Why there is no connection; empty while there is one or it is being made for the first time."""
+        self.broken: dict[str, str] = {}
+        """By engine model: how the engine breaks its declared contract. Nobody is sent there for that model."""
         self._batch = batch
         self._clock = clock
         self._changed = changed
@@ -140,7 +146,7 @@ class Pool:
         self.endpoints: dict[str, Endpoint] = {}
         self._batch = batch
         self._clock = clock
-        self._waiting: list[Callable[[EngineConnection | None], None]] = []
+        self._waiting: dict[str, dict[Then, None]] = {}
 
     def set(self, addresses: tuple[str, ...]) -> None:
         """Follow the given addresses: connect to new ones, leave old ones."""
@@ -152,14 +158,19 @@ class Pool:
             self.endpoints.pop(address).close()
         self._changed()
 
-    def pick(self, avoid: Endpoint | None = None) -> EngineConnection | None:
+    def pick(self, model: str = "", avoid: Endpoint | None = None) -> EngineConnection | None:
         """Return a connection to the less loaded of two endpoints, or None where there is none now.
 
-        An endpoint to avoid is taken only where there is no other.
+        None is given for an engine model whose contract the endpoint breaks; one to avoid only where there is no other.
         """
         if len(self.endpoints) == 1:
-            return next(iter(self.endpoints.values())).usable
-        ready = [usable for endpoint in self.endpoints.values() if (usable := endpoint.usable)]
+            sole = next(iter(self.endpoints.values()))
+            return sole.usable if model not in sole.broken else None
+        ready = [
+            usable
+            for endpoint in self.endpoints.values()
+            if model not in endpoint.broken and (usable := endpoint.usable)
+        ]
         if avoid is not None:
             ready = [usable for usable in ready if usable.endpoint is not avoid] or ready
         if len(ready) > 1:
@@ -167,36 +178,38 @@ class Pool:
             return first if first.endpoint.in_flight <= second.endpoint.in_flight else second
         return ready[0] if ready else None
 
-    def wait(self, then: Callable[[EngineConnection | None], None]) -> None:
-        """Call back with a connection, or with None once it is known that no endpoint can be reached."""
-        self._waiting.append(then)
+    def wait(self, then: Then, model: str = "") -> None:
+        """Call back with a connection for an engine model, or with None once it is known that there is none."""
+        self._waiting.setdefault(model, {})[then] = None
         self._changed()
 
-    def forget(self, then: Callable[[EngineConnection | None], None]) -> None:
+    def forget(self, then: Then) -> None:
         """Wait no longer."""
-        if then in self._waiting:
-            self._waiting.remove(then)
+        for model, waiting in tuple(self._waiting.items()):
+            waiting.pop(then, None)
+            if not waiting:
+                del self._waiting[model]
 
-    @property
-    def failure(self) -> str:
-        """Why no endpoint can be reached; empty while one may be."""
-        if not self.endpoints:
-            return "the pool has no endpoints"
-        reasons = [f"{endpoint.address}: {endpoint.failure}" for endpoint in self.endpoints.values()]
-        return "; ".join(reasons) if all(endpoint.failure for endpoint in self.endpoints.values()) else ""
+    def is_hopeless(self, model: str = "") -> bool:
+        """Tell whether every endpoint is known to be of no use for an engine model now."""
+        return all(endpoint.failure or model in endpoint.broken for endpoint in self.endpoints.values())
 
     def _changed(self) -> None:
         if not self._waiting:
             return
-        while self._waiting:
-            connection = self.pick()
-            if connection is None and not self.failure:
-                break
-            then = self._waiting.pop(0)
-            try:
-                then(connection)
-            except Exception:
-                log.exception("a call that waited for an engine failed inside the worker")
+        for model, waiting in tuple(self._waiting.items()):
+            while waiting:
+                connection = self.pick(model)
+                if connection is None and not self.is_hopeless(model):
+                    break
+                then = next(iter(waiting))
+                del waiting[then]
+                try:
+                    then(connection)
+                except Exception:
+                    log.exception("a call that waited for an engine failed inside the worker")
+            if not waiting and self._waiting.get(model) is waiting:
+                del self._waiting[model]
         self._batch.flush()
 
     def close(self) -> None:

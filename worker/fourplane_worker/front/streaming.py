@@ -154,7 +154,7 @@ class Streaming(Exchange):
         """Find or open the branch for a request; sequences live at the engine that they began with."""
         route, backend, scan = target.plan.route, target.plan.backend, self._incoming.scan
         if scan.sequence:
-            engine = engine or target.pool.pick()
+            engine = engine or target.pool.pick(backend.model)
         address = engine.endpoint.address if engine is not None else ""
         key = (route.model, route.version, backend.pool, backend.model, backend.version, address)
         branch = self._branches.get(key)
@@ -170,12 +170,12 @@ class Streaming(Exchange):
         if len(self._branches) >= MAX_BRANCHES:
             raise BadMessageError(Outcome.MESSAGE_TOO_LARGE, f"one stream may use {MAX_BRANCHES} models; open another")
         branch = self._current = self._branches[key] = Branch(self, target)
-        engine = engine or target.pool.pick()
+        engine = engine or target.pool.pick(backend.model)
         if engine is not None:
             branch.open(engine)
         else:
             self.waits = branch
-            target.pool.wait(branch.connected)
+            target.pool.wait(branch.connected, backend.model)
 
     def opened(self, branch: Branch, engine: EngineConnection) -> None:
         """Hear that a branch has its engine: a sequence stays with it."""

@@ -97,7 +97,7 @@ class Unary(Exchange):
                 self.refuse_with(chosen)
                 return
             target = chosen
-        engine = pinned.engine if pinned else target.pool.pick()
+        engine = pinned.engine if pinned else target.pool.pick(target.plan.backend.model)
         self.target = target
         self.series = target.series
         if target.plan.deadline_ms < self.front.limits.max_deadline_ms:
@@ -111,7 +111,7 @@ class Unary(Exchange):
 
     def _wait(self, target: Target) -> None:
         self.waits = True
-        target.pool.wait(self._connected)
+        target.pool.wait(self._connected, target.plan.backend.model)
 
     def _connected(self, engine: EngineConnection | None) -> None:
         self.waits = False
@@ -206,7 +206,7 @@ class Unary(Exchange):
         self.leg = None
         target, engine = self.target, self.engine
         if self.kept and self.attempts == 1 and target and engine and not self.incoming.scan.sequence:
-            other = target.pool.pick(avoid=engine.endpoint)
+            other = target.pool.pick(target.plan.backend.model, avoid=engine.endpoint)
             if other is not None:
                 self._connected(other)
             else:

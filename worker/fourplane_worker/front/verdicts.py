@@ -39,7 +39,9 @@ def lost(code: int, *, partial: bool) -> Refusal:
 
 def no_pool(target: Target) -> Refusal:
     """Return what a caller is told when no endpoint of the pool can be reached."""
-    pool = target.plan.backend.pool
-    return Refusal(
-        Outcome.POOL_UNAVAILABLE, f"no endpoint of pool {pool} can be reached now; `fourplane status` says why"
-    )
+    backend = target.plan.backend
+    if any(backend.model in endpoint.broken for endpoint in target.pool.endpoints.values()):
+        message = f"pool {backend.pool} has no engine that keeps this model's contract; `fourplane status` says how"
+    else:
+        message = f"no endpoint of pool {backend.pool} can be reached now; `fourplane status` says why"
+    return Refusal(Outcome.POOL_UNAVAILABLE, message)

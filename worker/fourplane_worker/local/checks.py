@@ -38,7 +38,7 @@ class _Check:
 
 
 class ContractChecks:
-    """The checks of one process; what they find stands in `front.contract_findings`."""
+    """The checks of one process; what they find stands in `Endpoint.broken`."""
 
     def __init__(self, front: Front) -> None:
         """Prepare; `start` begins to look."""
@@ -81,11 +81,9 @@ class ContractChecks:
     def _forget(self, there: Mapping[tuple[PoolName, str], tuple[Endpoint, tuple[Model, ...]]]) -> None:
         for gone in self._done.keys() - there.keys():
             del self._done[gone]
-        findings = self._front.contract_findings
-        for pool, address, name in tuple(findings):
-            _, models = there.get((PoolName(pool), address), (None, ()))
-            if not any(model.name == name for model in models):
-                del findings[pool, address, name]
+        for endpoint, models in there.values():
+            for name in endpoint.broken.keys() - {model.name for model in models}:
+                del endpoint.broken[name]
 
     def _is_due(self, key: tuple[PoolName, str], endpoint: Endpoint, models: tuple[Model, ...]) -> bool:
         engine, before = endpoint.usable, self._done.get(key)
@@ -111,20 +109,19 @@ class ContractChecks:
             found = await _finding(endpoint, model)
         except RefusedError:
             return False  # the engine was not reached, which says nothing about its models
-        self._note((*key, model.name), found)
+        self._note(endpoint, (*key, model.name), found)
         return not found
 
-    def _note(self, key: tuple[PoolName, str, str], found: str) -> None:
+    def _note(self, endpoint: Endpoint, key: tuple[PoolName, str, str], found: str) -> None:
         """Keep what was found, and log it when it is new."""
-        findings = self._front.contract_findings
-        if found == findings.get(key, ""):
+        if found == endpoint.broken.get(key[2], ""):
             return
         about = dict(zip(("pool", "endpoint", "model"), key, strict=True))
         if found:
-            findings[key] = found
+            endpoint.broken[key[2]] = found
             log.warning("an engine breaks a model's contract", extra=about | {"reason": found})
         else:
-            del findings[key]
+            del endpoint.broken[key[2]]
             log.info("an engine keeps a model's contract again", extra=about)
 
 
