@@ -11,18 +11,24 @@ from fourplane_http2 import Connection, ConnectionFailure, Fields, Limits, Role,
 
 HEAD = encode(((b":status", b"200"), (b"content-type", b"application/grpc")))
 TRAILERS = encode_field(b"grpc-status", b"0")
+DESCRIPTIONS = {
+    b"/inference.GRPCInferenceService/ModelMetadata": b"\x0a\x0bengine_echo",
+    b"/inference.GRPCInferenceService/ModelConfig": b"\x0a\x0d\x0a\x0bengine_echo",
+}
+"""What a worker asks before it trusts an engine with a model."""
 STREAM_METHOD = b"/inference.GRPCInferenceService/ModelStreamInfer"
 
 
 class Call:
     """What has come of one request."""
 
-    __slots__ = ("data", "streams")
+    __slots__ = ("data", "path", "streams")
 
-    def __init__(self, streams: bool) -> None:
+    def __init__(self, path: bytes) -> None:
         """Begin a unary or a streamed call."""
         self.data: list[bytes] = []
-        self.streams = streams
+        self.path = path
+        self.streams = path == STREAM_METHOD
 
 
 class Engine(asyncio.Protocol):
@@ -63,9 +69,8 @@ class Engine(asyncio.Protocol):
 
     def on_headers(self, stream: Stream, fields: Fields, _end: bool) -> None:
         """Begin a call."""
-        streams = dict(fields.pairs)[b":path"] == STREAM_METHOD
-        stream.context = Call(streams)
-        if streams:
+        stream.context = Call(dict(fields.pairs)[b":path"])
+        if stream.context.streams:
             self.conn.send_headers(stream, HEAD)
 
     def on_data(self, stream: Stream, data: bytes, end: bool) -> None:
@@ -78,7 +83,7 @@ class Engine(asyncio.Protocol):
         elif end:
             message = b"".join(call.data)
             tensors = _tensors(message, 5)
-            body = b"\x0a\x05inner\x12\x011" + b"\x2a\x0e\x0a\x01y\x12\x04FP32\x1a\x01\x10" + tensors
+            body = DESCRIPTIONS.get(call.path) or _RESPONSE + tensors
             self.conn.send_headers(stream, HEAD)
             self.conn.send_data(stream, b"\0" + struct.pack(">I", len(body)) + body)
             self.conn.send_headers(stream, TRAILERS, True)
@@ -117,6 +122,10 @@ class Engine(asyncio.Protocol):
     def on_end(self, _error: ConnectionFailure | None) -> None:
         """Close."""
         self.transport.close()
+
+
+_RESPONSE = b"\x0a\x05inner\x12\x011" + b"\x2a\x0c\x0a\x01y\x12\x04FP32\x1a\x01\x10"
+"""Model name, version and one output, to be followed by its tensor."""
 
 
 def _varint(value: int) -> bytes:

@@ -47,7 +47,7 @@ def wait_for_port(port: int, process: subprocess.Popen[bytes], within_s: float =
 
 @contextmanager
 def _running(command: list[str], port: int) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
     try:
         wait_for_port(port, process)
         time.sleep(0.3)
@@ -57,13 +57,48 @@ def _running(command: list[str], port: int) -> Iterator[subprocess.Popen[bytes]]
         process.wait(20)
 
 
+_RESOURCES = """
+apiVersion: fourplane.dev/v1alpha1
+kind: RuntimeDeployment
+metadata: {{name: bench}}
+spec:
+  callers: {{anonymous: Allow}}
+  pools:
+    - name: engine
+      triton:
+        endpoints: ["127.0.0.1:{upstream}"]
+        models: [{{name: engine_echo}}]
+---
+apiVersion: fourplane.dev/v1alpha1
+kind: ModelRoute
+metadata: {{name: echo}}
+spec:
+  runtimeRef: {{name: bench}}
+  model: {{name: echo}}
+  backends: [{{pool: engine, model: engine_echo}}]
+"""
+
+
 @contextmanager
 def worker(upstream: int) -> Iterator[Proxy]:
-    """Run one worker process with one route, as the supervisor would."""
+    """Run `fourplane up` with one worker process and one route; all of its processes count."""
     port = free_port()
-    command = [sys.executable, str(HERE / "worker.py"), "--port", str(port), "--upstream", f"127.0.0.1:{upstream}"]
-    with _running(command, port) as process:
-        yield Proxy("fourplane", port, lambda: [process.pid], "echo")
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "resources.yaml").write_text(_RESOURCES.format(upstream=upstream))
+        command = [
+            sys.executable,
+            "-m",
+            "fourplane_cli",
+            "up",
+            folder,
+            "--listen",
+            f"127.0.0.1:{port}",
+            "--metrics",
+            "off",
+        ]
+        with _running(command, port) as process:
+            time.sleep(1)
+            yield Proxy("fourplane", port, lambda: _family(process.pid), "echo")
 
 
 @contextmanager
@@ -108,5 +143,6 @@ def nginx(upstream: int) -> Iterator[Proxy]:
 
 
 def _family(pid: int) -> list[int]:
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [pid, *map(int, children)]
+    """Return a process and its children, whichever of its threads started them."""
+    children = [task / "children" for task in Path(f"/proc/{pid}/task").iterdir()]
+    return [pid, *(int(child) for path in children for child in path.read_text().split())]

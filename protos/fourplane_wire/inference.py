@@ -147,12 +147,18 @@ class ReportedModel:
 
     inputs: tuple[ReportedTensor, ...]
     outputs: tuple[ReportedTensor, ...]
-    decoupled: bool
+    decoupled: bool | None
+    """None where the engine does not say."""
 
 
-def read_reported_model(metadata: bytes, config: bytes) -> ReportedModel:
-    """Return the contract that an engine's ModelMetadataResponse and ModelConfigResponse say."""
+def read_reported_model(metadata: bytes, config: bytes | None = None) -> ReportedModel:
+    """Return the contract that an engine's ModelMetadataResponse says, and its ModelConfigResponse where it has one."""
     described = parse(pb.ModelMetadataResponse(), metadata)
+    if config is None:
+        names = {tensor.name for tensor in described.inputs}
+        return ReportedModel(
+            inputs=_tensors(described.inputs, names), outputs=_tensors(described.outputs, set()), decoupled=None
+        )
     configured = parse(pb.ModelConfigResponse(), config).config
     optional = {tensor.name for tensor in configured.input if tensor.optional}
     return ReportedModel(

@@ -116,6 +116,14 @@ async def test_a_model_that_an_engine_lacks_is_found_and_forgotten_once_it_is_th
     assert key not in findings(worker)
 
 
+@pytest.mark.parametrize("lacking", ["ModelConfig", "ModelMetadata"])
+async def test_an_engine_that_lacks_a_method_is_judged_by_the_others(worker, engines, checks, lacking):
+    engines[1].answers[lacking] = grpc.StatusCode.UNIMPLEMENTED, "no such method"
+    checks._done.clear()
+    await checks.look()
+    assert findings(worker) == {}
+
+
 async def test_an_engine_that_cannot_be_asked_is_no_finding(worker, engines, checks):
     checks._done.clear()
     await engines[0].stop()

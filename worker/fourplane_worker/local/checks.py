@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fourplane_core.control.snapshot import Model, PoolName
-from fourplane_core.outcomes import Outcome
+from fourplane_core.outcomes import Code, Outcome
 from fourplane_wire.inference import model_request, read_reported_model
 from fourplane_wire.oip import MalformedError
 from fourplane_worker.front.engines import EngineConnection
@@ -127,18 +127,20 @@ class ContractChecks:
 
 async def _finding(endpoint: Endpoint, model: Model) -> str:
     """Return how an engine breaks a model's contract; empty: it does not. Raise RefusedError where it did not say."""
-    answers: list[bytes] = []
+    answers: list[bytes] = []  # an engine may lack the methods: those that Triton added to the protocol, at least
     for method in ("ModelMetadata", "ModelConfig"):
         message = model_request(model.name, "")
         answer = await ask_at(
             endpoint, Question(method=method, message=message, most_bytes=_MOST_BYTES, within_s=_WITHIN_S)
         )
         if isinstance(answer, RefusedError):
+            if answer.code == Code.UNIMPLEMENTED:
+                break
             if answer.outcome is Outcome.ENGINE_ERROR:
                 return f"the engine does not serve it: {answer.message}"
             raise answer
         answers.append(answer)
     try:
-        return "; ".join(mismatches(model, read_reported_model(*answers)))
+        return "; ".join(mismatches(model, read_reported_model(*answers))) if answers else ""
     except MalformedError as error:
         return f"the engine does not describe it: {error}"

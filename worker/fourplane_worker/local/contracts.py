@@ -21,7 +21,7 @@ def mismatches(declared: Model, reported: ReportedModel) -> tuple[str, ...]:
 
 
 def _decoupled(declared: Model, reported: ReportedModel) -> Iterator[str]:
-    if declared.decoupled != reported.decoupled:
+    if reported.decoupled is not None and declared.decoupled != reported.decoupled:
         said = ("not decoupled", "decoupled")
         yield f"it is declared as {said[declared.decoupled]}, and the engine's is {said[reported.decoupled]}"
 
