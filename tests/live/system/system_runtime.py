@@ -76,6 +76,10 @@ class State:
         assert activation is not None, "this is what was published last"
         return activation
 
+    def tidy(self) -> None:
+        """Remove what nothing needs any more."""
+        self._publisher.tidy()
+
     def moved(self, **pools: str) -> None:
         """Tell where managed pools listen now."""
         endpoints.write(self.folder, {name: (address,) for name, address in pools.items()})
