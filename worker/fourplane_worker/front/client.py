@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast  # noqa: TID251 - as in `edge`
 from fourplane_core.outcomes import Outcome, Refusal
 from fourplane_http2 import ConnectionFailure, ErrorCode, Fields, Limits, Role, Stream
 from fourplane_worker.front import methods, reply
-from fourplane_worker.front.edge import MAX_FRAME_BYTES, Edge
+from fourplane_worker.front.edge import Edge
 from fourplane_worker.front.exchange import NO_ERROR, Exchange
 from fourplane_worker.front.head import Head, head_of
 from fourplane_worker.front.relay import Relay
@@ -60,7 +60,6 @@ class ClientConnection(Edge):
             Limits(
                 max_concurrent_streams=limits.max_streams_per_connection,
                 max_header_list_bytes=limits.max_metadata_bytes,
-                max_frame_size=MAX_FRAME_BYTES,
             ),
             front.batch,
             front.clock,

@@ -9,8 +9,6 @@ from fourplane_http2 import Connection, ConnectionFailure, Fields, Limits, Role,
 
 _JOIN_BELOW = 1 << 16
 """Bytes up to which joining the pieces of a write costs less than handing them over one by one."""
-MAX_FRAME_BYTES = 1 << 20
-"""Largest frame that peers may send: fewer heads for large tensors; a frame is passed on as it comes, never held."""
 _KEEP_ALIVE = ((socket.TCP_KEEPIDLE, 30), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3))
 """Silence after which a peer is asked, between questions (seconds), and how many it may leave unanswered."""
 _WRITE_HIGH = 1 << 18

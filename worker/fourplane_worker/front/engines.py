@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from fourplane_http2 import ConnectionFailure, Fields, Limits, Role, Stream
-from fourplane_worker.front.edge import MAX_FRAME_BYTES, Batch, Edge
+from fourplane_worker.front.edge import Batch, Edge
 
 if TYPE_CHECKING:
     from fourplane_worker.front.pools import Endpoint
@@ -15,9 +15,10 @@ log = logging.getLogger(__name__)
 CANCEL, ENHANCE_YOUR_CALM = 8, 11
 """HTTP/2 error codes (RFC 9113, section 7)."""
 ENGINE_LIMITS = Limits(
-    stream_window=1 << 18, connection_window=1 << 24, max_frame_size=MAX_FRAME_BYTES, max_header_list_bytes=1 << 16
+    stream_window=1 << 18, connection_window=1 << 24, max_frame_size=1 << 20, max_header_list_bytes=1 << 16
 )
-"""What an engine may send: a window of 256 KiB a stream keeps a slow reader from filling memory."""
+"""What an engine may send: a window of 256 KiB a stream keeps a slow reader from filling memory, and frames of up to
+1 MiB need few heads for large tensors; a frame is passed on as it comes, never held."""
 
 
 class Leg(Protocol):
