@@ -41,7 +41,18 @@ def write_tsv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write a header and rows; whatever would break a row becomes a space."""
     click.echo("\t".join(columns))
     for row in rows:
-        click.echo("\t".join(" ".join(str(cell).split()) for cell in row))
+        click.echo("\t".join(" ".join(_cell(value).split()) for value in row))
+
+
+def _cell(value: object) -> str:
+    """Write a value as shells expect it: `true`, nothing for what is not there, commas between the items of a list."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | tuple | set | frozenset):
+        return ",".join(map(_cell, value))
+    return str(value)
 
 
 def count(number: int, noun: str) -> str:
