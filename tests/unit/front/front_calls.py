@@ -27,6 +27,8 @@ class Call:
         self.trailers = {}
         self.ended = False
         self.reset = None
+        self.stopped = None
+        """The code with which a worker that has answered already stops the rest of a request."""
         self.closed = False
         self.replied = False
         self.unread = 0
@@ -121,6 +123,8 @@ class Call:
                 self.ended = True
             case h2.events.StreamReset() if not (self.ended and self.peer.client):
                 self.reset = int(event.error_code)
+            case h2.events.StreamReset():
+                self.stopped = int(event.error_code)
 
     # What goes out.
 

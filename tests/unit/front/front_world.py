@@ -111,7 +111,7 @@ class World:
             "in flight": sum(endpoint.in_flight for endpoint in self.endpoints),
             "engine streams": self.streams,
             "deadlines": len(front.deadlines._ticks),
-            "waiting": sum(len(pool._waiting) for pool in self.pools),
+            "waiting": sum(pool.waiting for pool in self.pools),
             "unwritten": len(front.batch.dirty),
         }
         return {name: count for name, count in counts.items() if count}

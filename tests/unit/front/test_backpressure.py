@@ -1,10 +1,13 @@
 """Who does not read stops the one who sends, and nobody else."""
 
 import asyncio
+import gzip
+import random
 
 import pytest
 from front_builders import INFER, STREAM, framed
 from front_peers import SMALL_WINDOW, echo
+from h2.settings import SettingCodes
 from oip_messages import StreamResponse, a_request, a_response
 
 WINDOWS = 65_535 + (1 << 18) + (1 << 18) + (1 << 17)
@@ -109,6 +112,42 @@ async def test_a_slow_client_does_not_make_the_worker_hold_more_than_the_windows
     for stream in engine.calls:
         await stream.gone()
     await asyncio.gather(*pouring)
+
+
+async def test_a_client_whose_socket_is_full_stops_its_engine(world):
+    """Its windows are wide open; what it leaves in the socket must not gather in the worker."""
+    engine = await world.engine(silent)
+    world.activate()
+    client = await world.client(settings={SettingCodes.INITIAL_WINDOW_SIZE: 1 << 26})
+    client.h2.increment_flow_control_window(1 << 26)
+    client.write()
+    call = client.call(a_request())
+    at_engine = await engine.nth()
+    client.transport.pause_reading()
+    whole = framed(a_response(tensor=bytes(12_000_000)))
+    pouring = asyncio.ensure_future(at_engine.begin().send_all(whole))
+    (edge,) = world.front.clients
+    await stuck(call, lambda: engine.peers[0].h2.local_flow_control_window(at_engine.id))
+    assert not pouring.done()
+    assert edge.transport.get_write_buffer_size() < 1 << 20
+    client.transport.resume_reading()
+    await pouring
+    at_engine.finish()
+    await call.done()
+    assert (call.status, len(call.body)) == (0, len(whole) + 8)
+
+
+@pytest.mark.parametrize("method", [INFER, STREAM])
+async def test_a_compressed_request_above_the_window_passes(world, method):
+    engine, client = await world.serve(on_call=silent)
+    tensor = random.Random(5).randbytes(1_000_000)
+    call = client.call(end=False, method=method, grpc_encoding=b"gzip")
+    await call.send_all(framed(gzip.compress(a_request(tensor=tensor).SerializeToString()), flag=1), end=True)
+    at_engine = await engine.nth()
+    await at_engine.done()
+    assert at_engine.requests[0].raw_input_contents == [tensor]
+    at_engine.begin().finish()
+    await call.done()
 
 
 async def test_a_client_that_gives_up_with_unread_answers_frees_the_engine(world):

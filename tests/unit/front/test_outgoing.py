@@ -5,7 +5,7 @@ from front_builders import framed, unframed
 from hypothesis import given
 from hypothesis import strategies as st
 from oip_messages import Response, StreamResponse, a_response
-from oip_strategies import cut
+from oip_strategies import cut, field
 
 from fourplane_core.outcomes import Outcome
 from fourplane_wire.oip import response_suffix
@@ -75,6 +75,15 @@ def test_what_can_not_be_passed_on_in_pieces_is_held():
     assert passed(outgoing, [data[:500]]) == b""
     assert not outgoing.amid
     assert not outgoing.between
+
+
+def test_an_error_behind_a_large_response_is_masked_too():
+    inner = a_response(tensor=bytes(1000)).SerializeToString()
+    message = field(2, inner) + field(1, b"in engine-echo")
+    data = framed(message)
+    (out,) = unframed(passed(a_stream(), [data[:100], data[100:]]))
+    assert StreamResponse.FromString(out).error_message == "in public"
+    assert StreamResponse.FromString(out).infer_response.model_name == "public"
 
 
 @pytest.mark.parametrize("kind", [lambda: Outgoing(1 << 20, SUFFIX), a_stream])

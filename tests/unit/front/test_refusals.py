@@ -105,6 +105,7 @@ async def test_a_request_above_the_bound_is_refused_by_its_prefix(world):
     call = await refused(client, framed(a_request(tensor=b"x" * 200))[:20], end=False)
     assert (call.status, call.outcome) == (8, "MESSAGE_TOO_LARGE")
     assert "maxRequestBytes" in call.message
+    await call.until(lambda: call.stopped == 0)
     assert not engine.calls
 
 

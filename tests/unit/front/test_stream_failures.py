@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from front_builders import STREAM, a_backend, a_route, framed
 from front_peers import echo
+from front_world import until
 from h2.events import StreamEnded
 from oip_messages import StreamResponse, a_request, a_response
 
@@ -194,6 +195,16 @@ async def test_a_request_waits_for_its_engine_and_those_behind_it_for_the_reques
     await call.done()
     assert (call.status, [a.infer_response.id for a in call.answers]) == (0, ["1", "2"])
     assert not other.calls
+
+
+async def test_a_stream_that_is_given_up_while_it_waits_waits_no_longer(world):
+    await world.engine(settings={3: 0})
+    world.activate()
+    call = (await world.client()).call(a_request("echo"), method=STREAM)
+    (pool,) = world.front.pools.values()
+    await until(lambda: pool.waiting == 1)
+    call.cancel()
+    await until(lambda: pool.waiting == 0)
 
 
 async def test_the_share_of_a_missing_backend_is_answered_and_the_stream_goes_on(world):

@@ -3,7 +3,8 @@
 import asyncio
 
 from front_builders import STREAM, a_backend, a_digest, a_route, framed
-from oip_messages import a_request
+from front_world import until
+from oip_messages import a_request, a_response
 
 BACKEND = {a_digest("a"): "engine-a", a_digest("b"): "engine-b"}
 
@@ -71,6 +72,33 @@ async def test_a_call_in_flight_stays_with_the_snapshot_that_it_began_under(worl
     at_engine.begin().finish()
     await call.done()
     assert (call.told("digest"), call.told("backend")) == (a_digest("a"), "engine-a")
+
+
+async def test_a_pool_that_is_gone_is_left_when_its_last_call_has_ended(world):
+    engine = await world.engine(lambda _call, _event: None)
+    swap(world, "a")
+    client = await world.client()
+    call = client.call(a_request("m"))
+    at_engine = await engine.nth()
+    swap(world, "b", "other")
+    await asyncio.sleep(0.02)
+    assert not engine.peers[0].lost
+    at_engine.reply(a_response()).finish()
+    assert (await call.done()).status == 0
+    await engine.peers[0].until(lambda: engine.peers[0].lost)
+
+
+async def test_calls_that_wait_for_a_pool_outlive_its_removal(world):
+    """They were planned while it was there, and it is being connected."""
+    world.activate(a_route("other"))
+    await world.engine()
+    client = await world.client()
+    swap(world, "a")
+    call = client.call(a_request("m"))
+    (pool,) = world.front.pools.values()
+    await until(lambda: pool.waiting or call.ended)
+    swap(world, "b", "other")
+    assert ((await call.done()).status, call.told("backend")) == (0, "engine-a")
 
 
 async def test_a_message_that_was_not_planned_yet_lives_under_the_new_snapshot(world):

@@ -45,6 +45,8 @@ class Front:
         self.limits = _BEFORE_A_SNAPSHOT
         self.digest_block = b""
         self.draining = False
+        self.held = 0
+        """Bytes that calls keep of compressed messages."""
         self.no_snapshot = Refusal(Outcome.SNAPSHOT_MISSING, "this worker has no configuration yet; try again")
         self.pools: dict[PoolName, Pool] = {}
         self.local = Pool("local", self.batch, loop.time)
@@ -71,7 +73,7 @@ class Front:
         self._follow_endpoints()
         kept = {pool.name for pool in snapshot.pools}
         for name in [name for name in self.pools if name not in kept]:
-            self.pools.pop(name).close()
+            self.pools.pop(name).leave()
         for client in tuple(self.clients):
             client.bound()
         self.batch.flush()

@@ -147,6 +147,7 @@ class Pool:
         self._batch = batch
         self._clock = clock
         self._waiting: dict[str, dict[Then, None]] = {}
+        self._leaving = False
 
     def set(self, addresses: tuple[str, ...]) -> None:
         """Follow the given addresses: connect to new ones, leave old ones."""
@@ -189,6 +190,12 @@ class Pool:
             waiting.pop(then, None)
             if not waiting:
                 del self._waiting[model]
+        self._leave()
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait."""
+        return sum(map(len, self._waiting.values()))
 
     def is_hopeless(self, model: str = "") -> bool:
         """Tell whether every endpoint is known to be of no use for an engine model now."""
@@ -210,7 +217,17 @@ class Pool:
                     log.exception("a call that waited for an engine failed inside the worker")
             if not waiting and self._waiting.get(model) is waiting:
                 del self._waiting[model]
+        self._leave()
         self._batch.flush()
+
+    def leave(self) -> None:
+        """Leave every endpoint, once nobody waits for one any more: who waits was promised this pool."""
+        self._leaving = True
+        self._leave()
+
+    def _leave(self) -> None:
+        if self._leaving and not self._waiting:
+            self.close()
 
     def close(self) -> None:
         """Leave every endpoint."""
