@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "conformance")]
 
 from system_engine import Engine  # noqa: E402 - the line above makes it importable
-from system_runtime import State  # noqa: E402
+from system_runtime import State, steady  # noqa: E402
 from system_worker import Worker  # noqa: E402
 
 
@@ -42,6 +43,16 @@ def start(state: State, tmp_path: Path) -> Iterator[Callable[..., Worker]]:
             return worker
 
         yield start
+
+
+@pytest.fixture
+def publish(state: State, engine: Engine) -> Callable[..., Any]:
+    """Publish a snapshot whose route `steady` goes to a model."""
+
+    def publish(model: str = "left", to: State = state) -> Any:
+        return to.publish(*steady(engine.address, model))
+
+    return publish
 
 
 def _expect_no_faults(worker: Worker) -> None:

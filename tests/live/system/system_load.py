@@ -54,6 +54,16 @@ class Caller:
                 stopped.wait(self.every_s)
 
 
+def answers(address: str, calls: int = 4) -> set[tuple[str, str]]:
+    """Return the codes and digests that fresh connections get."""
+    found = set()
+    for _ in range(calls):
+        with Peer(address, *NO_RETRIES, ("grpc.use_local_subchannel_pool", 1)) as peer:
+            answer = peer.infer(floats("steady", [1.0]))
+            found.add((answer.code, answer.trailers.get("x-fourplane-digest", answer.message)))
+    return found
+
+
 @contextmanager
 def running(*callers: Any) -> Iterator[None]:
     """Let callers call until the end."""

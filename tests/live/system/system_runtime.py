@@ -1,6 +1,7 @@
 """Runtimes for the tests: resources as a team would write them, compiled and published as `fourplane up` does it."""
 
 from pathlib import Path
+from typing import Any
 
 from fourplane_api import API_VERSION, parse
 from fourplane_cli.publishing import Publisher
@@ -96,3 +97,12 @@ def compiled(*documents) -> Encoded:
     assert not compilation.has_errors, compilation.diagnostics
     assert compilation.encoded is not None
     return compilation.encoded
+
+
+def steady(engine: str, model: str = "left") -> tuple[dict[str, Any], ...]:
+    """Return a runtime with a route `steady` to a model of the one engine, and a route `held`."""
+    return (
+        a_runtime({"main": ([engine], ["left", "right", "held"])}),
+        a_route("steady", ("main", model)),
+        a_route("held", ("main", "held")),
+    )

@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from system_runtime import State
 
 T = TypeVar("T")
+COMMAND = (sys.executable, "-m", "fourplane_cli", "worker")
 PATIENCE_S = 30
 """Longest wait for anything; what works comes nowhere near it."""
 _EVERY_S = 0.02
@@ -39,7 +40,7 @@ class Worker:
         self.state = state
         self._log = log
         self._command = [
-            *(sys.executable, "-m", "fourplane_cli", "worker", "--state", str(state.folder.root)),
+            *(*COMMAND, "--state", str(state.folder.root)),
             *("--metrics", "127.0.0.1:0", *options),
         ]
         self.start(listen)

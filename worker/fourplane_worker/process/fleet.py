@@ -39,6 +39,12 @@ class Fleet:
         """Offer a decision to every process."""
         self._tell(offer)
 
+    def offer_again(self) -> None:
+        """Let processes that refused what they were offered last try it once more."""
+        for child in self.children:
+            if child.refusal is not None:
+                child.send(child.refusal.offer)
+
     def found(self, pools: dict[str, tuple[str, ...]]) -> None:
         """Tell every process where managed pools listen."""
         self._tell(Found(pools={name: list(addresses) for name, addresses in pools.items()}))

@@ -32,7 +32,7 @@ _LOOK_EVERY_S = 0.1
 """Two calls of stat: nothing to save by a watch that not every file system has."""
 _TELL_EVERY_S = 1.0
 _AGAIN_EVERY = 50
-"""Looks after which a refused activation is read again: somebody may have repaired what it names."""
+"""Looks after which what was refused is tried again: somebody may have repaired what it names."""
 _PORT_PATIENCE_S = 3.0
 """How long processes of an earlier supervisor may take to let go of the port."""
 
@@ -174,8 +174,11 @@ class Supervisor:
                 await asyncio.wait_for(self._nudged.wait(), _LOOK_EVERY_S)
             self._nudged.clear()
             looks += 1
+            again = looks % _AGAIN_EVERY == 0
             try:
-                await self._look(again=looks % _AGAIN_EVERY == 0 and "activation" in self._intake.problems)
+                await self._look(again=again and "activation" in self._intake.problems)
+                if again:
+                    self._fleet.offer_again()
             except Exception:
                 log.exception("the state folder can't be followed; trying again")
 

@@ -9,6 +9,7 @@ import os
 import secrets
 import signal
 import socket
+import ssl
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -62,6 +63,8 @@ class Worker:
         self._wanted: Offer | None = None
         self._activating: asyncio.Task[None] | None = None
         self._stopped = asyncio.Event()
+        self._is_open = False
+        self._tls: ssl.SSLContext | None = None
         self._grace_s = start.grace_s
 
     async def serve(self) -> None:
@@ -83,15 +86,24 @@ class Worker:
 
     async def _begin(self) -> None:
         start = self._start
-        tls = server_context(start.tls_cert, start.tls_key)
+        self._tls = server_context(start.tls_cert, start.tls_key)
         await self._begin_local()
         self._front.discover({name: tuple(addresses) for name, addresses in start.found.items()})
         if start.offer is not None:
             await self._activate(Offer(**start.offer))
+        else:
+            await self._open()
+
+    async def _open(self) -> None:
+        """Accept clients; a process that can't take what the others serve stays away from them until it can."""
+        if self._is_open:
+            return
+        self._is_open = True
         gc.collect()
         gc.freeze()  # what lives as long as the process need not be walked through again
+        start = self._start
         try:
-            await self._front.listen(start.host, start.port, tls)
+            await self._front.listen(start.host, start.port, self._tls)
         except OSError as error:
             raise SetupError(f"{start.host}:{start.port} can't be listened on: {error}") from error
         self._channel.send(Started(pid=os.getpid()))
@@ -137,7 +149,11 @@ class Worker:
         """Take the newest offer, and the one that came meanwhile."""
         while self._wanted is not None:
             offer, self._wanted = self._wanted, None
-            await self._activate(offer)
+            try:
+                await self._activate(offer)
+            except SetupError as error:
+                self._channel.send(Failed(message=str(error)))
+                self._stop(0)
         self._activating = None
 
     async def _activate(self, offer: Offer) -> None:
@@ -148,6 +164,9 @@ class Worker:
             serving = self._front.serving
             if serving is None or serving.digest != offer.digest:
                 self._front.activate(await asyncio.to_thread(self._loader.load, offer))
+            await self._open()
+        except SetupError:
+            raise
         except StoreError as error:
             log.error("an activation was rejected", extra=asdict(offer) | {"reason": str(error)})  # noqa: TRY400 - it is told
             self._channel.send(Rejected(offer=asdict(offer), reason=error.reason, message=str(error)))
