@@ -40,7 +40,7 @@ class Progress:
             if self._findings and not reading.findings:
                 self.say("sources", "all problems are gone")
         if reading.failure and reading.failure != self._failure:
-            self.warn("sources", f"{reading.failure}; what was served before is served on" * (not first))
+            self.warn("sources", reading.failure + "; what was served before is served on" * (not first))
         if reading.held:
             names = ", ".join(str(ref) for ref in reading.held[:_SHOWN])
             more = f" and {len(reading.held) - _SHOWN} more" if len(reading.held) > _SHOWN else ""
