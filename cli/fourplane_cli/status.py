@@ -91,16 +91,22 @@ def _rows(shown: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:
     for one in shown["processes"]:
         yield "process", one["index"], _process_state(one), one["failure"] or one["pid"]
     for pool in shown["pools"]:
-        yield "pool", pool["name"], pool["state"], ""
-        for endpoint in pool["endpoints"]:
-            up = "up" if endpoint["up"] else "down"
-            yield "endpoint", f"{pool['name']}/{endpoint['address']}", up, endpoint["failure"]
+        yield from _pool_rows(pool)
     for engine in shown.get("engines", ()):
         yield "engine", engine["pool"], engine["state"], engine["failure"] or engine["address"]
     for problem in shown["rejected"]:
         yield "rejected", problem["file"], problem["reason"], problem["message"]
     for one in shown.get("compile", {}).get("findings", ()):
         yield one["severity"], f"{one['file']}:{one['line']}", one["reason"], one["message"]
+
+
+def _pool_rows(pool: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:
+    yield "pool", pool["name"], pool["state"], ""
+    for endpoint in pool["endpoints"]:
+        place = f"{pool['name']}/{endpoint['address']}"
+        yield "endpoint", place, _endpoint_state(endpoint), endpoint["failure"]
+        for one in endpoint.get("broken", ()):
+            yield "contract", f"{place}/{one['model']}", "broken", one["problem"]
 
 
 def _lines(shown: Mapping[str, Any]) -> Iterator[str]:
@@ -135,7 +141,16 @@ def _pool_lines(shown: Mapping[str, Any]) -> Iterator[str]:
         if engine and engine["state"] != "Up":
             yield f"    engine {engine['state']}: {engine['failure'] or engine['repository']}"
         for endpoint in pool["endpoints"]:
-            yield f"    {endpoint['address']}  {'up' if endpoint['up'] else 'down: ' + endpoint['failure']}"
+            state = _endpoint_state(endpoint)
+            yield f"    {endpoint['address']}  {state}{': ' + endpoint['failure'] if endpoint['failure'] else ''}"
+            for one in endpoint.get("broken", ()):
+                yield f"      model {one['model']} is not served from there: {one['problem']}"
+
+
+def _endpoint_state(endpoint: Mapping[str, Any]) -> str:
+    if not endpoint["up"]:
+        return "down"
+    return "degraded" if endpoint.get("broken") else "up"
 
 
 def _problem_lines(shown: Mapping[str, Any]) -> Iterator[str]:

@@ -5,6 +5,7 @@ import io
 import json
 import logging
 import socket
+from dataclasses import asdict
 from http import HTTPStatus
 
 import pytest
@@ -19,6 +20,7 @@ from fourplane_worker.telemetry import logs
 
 NUMBERS = st.integers(0, 2**53)
 OFFERS = st.builds(messages.Offer, epoch=NUMBERS, sequence=NUMBERS, digest=st.text(max_size=80))
+REACHES = st.builds(messages.Reach, failure=st.text(), broken=st.dictionaries(st.text(), st.text())).map(asdict)
 MESSAGES = st.one_of(
     OFFERS,
     st.builds(messages.Ask, id=NUMBERS),
@@ -31,7 +33,7 @@ MESSAGES = st.one_of(
         id=NUMBERS,
         series=st.just([]),
         totals=st.none() | st.dictionaries(st.text(), st.floats(0, 9)),
-        pools=st.none() | st.dictionaries(st.text(), st.dictionaries(st.text(), st.text())),
+        pools=st.none() | st.dictionaries(st.text(), st.dictionaries(st.text(), REACHES)),
     ),
 )
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from fourplane_worker.telemetry.cells import BUCKETS_S
-from fourplane_worker.telemetry.metrics import Exposition, State
+from fourplane_worker.telemetry.metrics import EndpointCounts, Exposition, State
 from fourplane_worker.telemetry.rates import Window, quantile_ms
 from fourplane_worker.telemetry.totals import Sum, Totals
 
@@ -85,7 +85,7 @@ def test_the_page_is_what_prometheus_reads():
         served="sha256:ab",
         desired="sha256:cd",
         rejected={"Damaged": 1},
-        endpoints={"pool": (1, 2)},
+        endpoints={"pool": EndpointCounts(up=1, degraded=2, known=4)},
         processes=(1, 2),
         restarts=3,
         propagation_s=0.25,
@@ -105,6 +105,8 @@ def test_the_page_is_what_prometheus_reads():
     assert samples["fourplane_snapshot_info", ("digest", "sha256:ab"), ("runtime", "default/shop")] == 1
     assert samples["fourplane_config_rejected_total", ("reason", "Damaged")] == 1
     assert samples["fourplane_endpoints_up", ("pool", "pool")] == 1
+    assert samples["fourplane_endpoints_degraded", ("pool", "pool")] == 2
+    assert samples["fourplane_endpoints", ("pool", "pool")] == 4
     assert samples[("fourplane_process_restarts_total",)] == 3
     assert samples[("fourplane_ready",)] == 1
     assert not [name for name, *labels in samples if ("route", "") in labels], "a series without calls is not shown"

@@ -8,7 +8,7 @@ import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from fourplane_worker.engine import processes
 from fourplane_worker.process.channel import Channel
@@ -19,6 +19,7 @@ from fourplane_worker.process.messages import (
     Failed,
     Message,
     Offer,
+    Reach,
     Rejected,
     Report,
     Start,
@@ -79,7 +80,8 @@ class Child:
         self.restarts = 0
         self.failure = ""
         """Why there is no process; empty while there is one."""
-        self.pools: dict[str, dict[str, str]] = {}
+        self.pools: dict[str, dict[str, Reach]] = {}
+        """What its process said last of engines, by pool and address."""
         self._start = start
         self._listener = listener
         self._mark = state.run / f"process-{index}.pid"
@@ -199,13 +201,17 @@ class Child:
                 return
             case Report():
                 if message.pools is not None:
-                    self.pools = message.pools
+                    self.pools = {pool: _reached(found) for pool, found in message.pools.items()}
                 self._listener.reported(self, message)
                 return
             case _:
                 log.error("an unexpected message came from a process", extra={"kind": message.kind})
                 return
         self._listener.changed(self)
+
+
+def _reached(addresses: dict[str, dict[str, Any]]) -> dict[str, Reach]:
+    return {address: Reach(**fields) for address, fields in addresses.items()}
 
 
 def _ending(status: int) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from itertools import count
 
 from fourplane_worker.process.child import Child
-from fourplane_worker.process.messages import Ask, Found, Message, Offer, Report, Start
+from fourplane_worker.process.messages import Ask, Found, Message, Offer, Reach, Report, Start
 from fourplane_worker.store.layout import StateFolder
 from fourplane_worker.telemetry.totals import Sum, Totals
 
@@ -83,14 +83,15 @@ class Fleet:
             await self.changes(deadline - loop.time())
         del self._answers[ask]
 
-    def endpoints(self) -> dict[str, dict[str, str]]:
-        """Return by pool and address why an endpoint can't be reached by some process; nothing where all reach it."""
-        found: dict[str, dict[str, str]] = {}
+    def endpoints(self) -> dict[str, dict[str, Reach]]:
+        """Return endpoints by pool and address: what is wrong with one for some process is wrong with it."""
+        found: dict[str, dict[str, Reach]] = {}
         for child in self.children:
             for pool, addresses in child.pools.items():
                 known = found.setdefault(pool, {})
-                for address, failure in addresses.items():
-                    known[address] = known.get(address) or failure
+                for address, reach in addresses.items():
+                    before = known.get(address, Reach())
+                    known[address] = Reach(failure=before.failure or reach.failure, broken=before.broken | reach.broken)
         return found
 
     def _tell(self, message: Message) -> None:

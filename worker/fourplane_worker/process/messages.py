@@ -117,6 +117,16 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """How an engine's endpoint is found to be."""
+
+    failure: str = ""
+    """Why it is not reached; empty: it is."""
+    broken: dict[str, str] = field(default_factory=dict)
+    """By engine model: how it breaks its declared contract. No request for that model goes there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """A piece of a process's numbers: series that changed since its last report, and with the last piece the rest."""
 
@@ -126,8 +136,8 @@ class Report:
     """Each as `Counts`."""
     totals: dict[str, float] | None = None
     """Numbers of the whole process; only with the last piece."""
-    pools: dict[str, dict[str, str]] | None = None
-    """By pool and address: why an endpoint is down, or nothing; only with the last piece."""
+    pools: dict[str, dict[str, dict[str, Any]]] | None = None
+    """By pool and address, each as `Reach`; only with the last piece."""
 
 
 Message: TypeAlias = Start | Offer | Found | Ask | Drain | Started | Failed | Activated | Rejected | Report

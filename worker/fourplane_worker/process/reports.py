@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import asdict
+from typing import Any
 
 from fourplane_worker.front.front import Front
 from fourplane_worker.front.pools import Endpoint
-from fourplane_worker.process.messages import Counts, Report
+from fourplane_worker.process.messages import Counts, Reach, Report
 from fourplane_worker.telemetry.cells import Series
 
 _PIECE = 250
@@ -50,17 +51,18 @@ class Reporter:
             "bytes_out": cells.bytes_out,
         }
 
-    def _pools(self) -> dict[str, dict[str, str]]:
+    def _pools(self) -> dict[str, dict[str, dict[str, Any]]]:
         return {
-            pool.name: {endpoint.address: _fault(endpoint) for endpoint in pool.endpoints.values()}
+            pool.name: {endpoint.address: asdict(_reach(endpoint)) for endpoint in pool.endpoints.values()}
             for pool in self._front.pools.values()
         }
 
 
-def _fault(endpoint: Endpoint) -> str:
-    if not endpoint.usable:
-        return endpoint.failure or "it is being connected to"
-    return "; ".join(f"model {model}: {found}" for model, found in sorted(endpoint.broken.items()))
+def _reach(endpoint: Endpoint) -> Reach:
+    """Tell what is known; one that is not reached was found wrong before, if at all."""
+    if not endpoint.connections:
+        return Reach(failure=endpoint.failure or "it is being connected to")
+    return Reach(broken=dict(endpoint.broken))
 
 
 def _counts(series: Series) -> Counts:

@@ -7,6 +7,8 @@ from typing import Any
 from fourplane_worker.process.child import Child
 from fourplane_worker.process.fleet import Fleet
 from fourplane_worker.process.intake import Intake
+from fourplane_worker.process.messages import Reach
+from fourplane_worker.telemetry.metrics import EndpointCounts
 from fourplane_worker.telemetry.rates import Rates
 
 VERSION = 1
@@ -63,8 +65,8 @@ def state_of(facts: Facts, intake: Intake, fleet: Fleet) -> str:
         return "NoSnapshot"
     if not fleet.serves(intake.offer):
         return "Progressing"
-    down = any(any(addresses.values()) or not addresses for addresses in _failures(intake, fleet).values())
-    return "Degraded" if intake.problems or down else "Ready"
+    is_whole = all(_pool_state(addresses) == "Up" for addresses in _endpoints(intake, fleet).values())
+    return "Ready" if is_whole and not intake.problems else "Degraded"
 
 
 def _process(child: Child) -> dict[str, Any]:
@@ -79,7 +81,7 @@ def _process(child: Child) -> dict[str, Any]:
     }
 
 
-def _failures(intake: Intake, fleet: Fleet) -> dict[str, dict[str, str]]:
+def _endpoints(intake: Intake, fleet: Fleet) -> dict[str, dict[str, Reach]]:
     pools = intake.snapshot.pools if intake.snapshot else ()
     return {str(pool.name): {} for pool in pools} | fleet.endpoints()
 
@@ -90,15 +92,28 @@ def _pools(intake: Intake, fleet: Fleet) -> list[dict[str, Any]]:
             "name": name,
             "state": _pool_state(addresses),
             "endpoints": [
-                {"address": address, "up": not failure, "failure": failure} for address, failure in addresses.items()
+                {"address": address, "up": not reach.failure, "failure": reach.failure, "broken": _broken(reach)}
+                for address, reach in addresses.items()
             ],
         }
-        for name, addresses in sorted(_failures(intake, fleet).items())
+        for name, addresses in sorted(_endpoints(intake, fleet).items())
     ]
 
 
-def _pool_state(addresses: Mapping[str, str]) -> str:
-    up = sum(not failure for failure in addresses.values())
-    if not up:
+def _broken(reach: Reach) -> list[dict[str, str]]:
+    """Return the models that are not served from an endpoint though it is up, and why."""
+    return [{"model": model, "problem": problem} for model, problem in sorted(reach.broken.items())]
+
+
+def _pool_state(addresses: Mapping[str, Reach]) -> str:
+    if all(reach.failure for reach in addresses.values()):
         return "Down"
-    return "Up" if up == len(addresses) else "Degraded"
+    is_whole = not any(reach.failure or reach.broken for reach in addresses.values())
+    return "Up" if is_whole else "Degraded"
+
+
+def tally(addresses: Mapping[str, Reach]) -> EndpointCounts:
+    """Count a pool's endpoints for metrics: one that serves some of its models only is not up."""
+    degraded = sum(bool(reach.broken) and not reach.failure for reach in addresses.values())
+    down = sum(bool(reach.failure) for reach in addresses.values())
+    return EndpointCounts(up=len(addresses) - degraded - down, degraded=degraded, known=len(addresses))

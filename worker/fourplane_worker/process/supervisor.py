@@ -18,7 +18,7 @@ from fourplane_worker.process.fleet import Fleet
 from fourplane_worker.process.intake import Intake
 from fourplane_worker.process.messages import Offer, Start
 from fourplane_worker.process.settings import WorkerSettings
-from fourplane_worker.process.status import Facts, status
+from fourplane_worker.process.status import Facts, status, tally
 from fourplane_worker.process.tls import server_context
 from fourplane_worker.store import files, keys, locks
 from fourplane_worker.store.errors import StoreError
@@ -237,10 +237,7 @@ class Supervisor:
             served=acknowledged.digest if acknowledged else "",
             desired=intake.offer.digest if intake.offer else "",
             rejected=intake.rejected,
-            endpoints={
-                pool: (sum(not failure for failure in addresses.values()), len(addresses))
-                for pool, addresses in fleet.endpoints().items()
-            },
+            endpoints={pool: tally(addresses) for pool, addresses in fleet.endpoints().items()},
             processes=(sum(child.is_listening for child in fleet.children), len(fleet.children)),
             restarts=sum(child.restarts for child in fleet.children),
             propagation_s=self._propagation_s,

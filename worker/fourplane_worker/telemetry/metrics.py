@@ -21,6 +21,18 @@ _NUMBERS: Mapping[str, tuple[str, str]] = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointCounts:
+    """Endpoints of a pool."""
+
+    up: int
+    """Reached, with every model as declared."""
+    degraded: int
+    """Reached, but with models that break their declared contract: those are not served from there."""
+    known: int
+    """All of them."""
+
+
 @dataclass(slots=True, kw_only=True)
 class State:
     """Everything that is exposed, at one moment."""
@@ -34,8 +46,8 @@ class State:
     """Digest of the newest snapshot that was verified."""
     rejected: Mapping[str, int] = field(default_factory=dict)
     """By reason."""
-    endpoints: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    """By pool: endpoints that are up, and all of them."""
+    endpoints: Mapping[str, EndpointCounts] = field(default_factory=dict)
+    """By pool."""
     processes: tuple[int, int] = (0, 0)
     """Processes that serve, and all of them."""
     restarts: int = 0
@@ -131,13 +143,21 @@ def _configuration(state: State) -> Iterator[Metric]:
 
 
 def _health(state: State) -> Iterator[Metric]:
-    up = GaugeMetricFamily("fourplane_endpoints_up", "Engine endpoints that every process reaches.", labels=("pool",))
+    up = GaugeMetricFamily(
+        "fourplane_endpoints_up", "Engine endpoints that every process reaches, models as declared.", labels=("pool",)
+    )
+    degraded = GaugeMetricFamily(
+        "fourplane_endpoints_degraded",
+        "Engine endpoints that are reached, with models that break their declared contract.",
+        labels=("pool",),
+    )
     known = GaugeMetricFamily("fourplane_endpoints", "Engine endpoints known.", labels=("pool",))
-    for pool, (number, total) in sorted(state.endpoints.items()):
-        up.add_metric((pool,), number)
-        known.add_metric((pool,), total)
+    for pool, counts in sorted(state.endpoints.items()):
+        up.add_metric((pool,), counts.up)
+        degraded.add_metric((pool,), counts.degraded)
+        known.add_metric((pool,), counts.known)
     serving, processes = state.processes
-    yield from (up, known)
+    yield from (up, degraded, known)
     yield GaugeMetricFamily("fourplane_processes_serving", "Processes that accept calls.", value=serving)
     yield GaugeMetricFamily("fourplane_processes", "Processes that there should be.", value=processes)
     yield CounterMetricFamily(
