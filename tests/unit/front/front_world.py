@@ -36,10 +36,7 @@ class World:
     def activate(self, *routes, **options):
         """Activate a snapshot; its pools' endpoints are the engines that were started for them."""
         planner = a_planner(*routes, **options)
-        endpoints = {
-            pool.name: pool.endpoints or tuple(engine.address for engine in self.engines.get(pool.name, ()))
-            for pool in planner.snapshot.pools
-        }
+        endpoints = {pool: tuple(engine.address for engine in engines) for pool, engines in self.engines.items()}
         self.front.discover(endpoints)
         self.front.activate(planner)
         self.pools |= set(self.front.pools.values())

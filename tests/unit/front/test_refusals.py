@@ -237,8 +237,7 @@ async def test_the_header_that_makes_engines_fail_is_refused_on_streams(world):
 async def test_what_is_not_grpc_gets_an_http_answer(world, method, content, status):
     client = await world.client()
     head = [(b":method", method), (b":scheme", b"http"), (b":path", INFER), (b"content-type", content)]
-    call = client.call(head=head)
-    await call.done()
+    call = await client.call(head=head).done()
     assert call.header(":status") == status
     assert b"gRPC" in call.body
 

@@ -164,3 +164,25 @@ async def test_an_affinity_header_keeps_a_caller_at_one_backend(world):
         homes.setdefault(call.header("x-user"), set()).add(call.requests[0].model_name)
     assert all(len(names) == 1 for names in homes.values())
     assert len(set.union(*homes.values())) == 2
+
+
+async def test_an_open_stream_leaves_an_engine_that_the_snapshot_no_longer_names(world):
+    old = await world.engine(lambda _call, _event: None)
+    swap(world, "a")
+    client = await world.client()
+    call = client.call(method=STREAM, end=False).send(framed(a_request("m", request_id="1")))
+    at_old = await old.nth()
+    await until(lambda: at_old.requests)
+    world.stopped_engines.append(world.engines.pop("main"))
+    new = await world.engine()
+    swap(world, "a")
+    call.send(framed(a_request("m", request_id="2")))
+    await until(lambda: call.answers)
+    assert [request.id for request in new.calls[0].requests] == ["2"]
+    await until(lambda: at_old.ended)
+    at_old.reply(stream_response(request_id="1")).finish()
+    await call.end().done()
+    assert [answer.infer_response.id for answer in call.answers] == ["2", "1"]
+    assert call.status == 0
+    for engine in world.stopped_engines.pop():
+        await engine.stop()
