@@ -61,10 +61,17 @@ def test_addresses_are_read(text, host, port):
     assert (found.host, found.port) == (host, port)
 
 
-@pytest.mark.parametrize("text", ["", "localhost", "localhost:", "localhost:http", "localhost:65536", ":-1"])
+@pytest.mark.parametrize(
+    "text", ["", "localhost", "localhost:", "localhost:http", "localhost:65536", ":-1", ":" + "9" * 5000]
+)
 def test_what_is_no_address_is_said(text):
     with pytest.raises(SetupError, match="HOST:PORT"):
         addresses.parse(text)
+
+
+def test_a_name_that_no_host_can_have_is_said():
+    with pytest.raises(SetupError, match="no name of a host"):
+        addresses.parse("x" * 70 + ":1")
 
 
 async def test_a_port_is_held_for_processes_that_share_it():

@@ -2,12 +2,14 @@
 
 import asyncio
 import errno
+import re
 import socket
 from dataclasses import dataclass
 
 from fourplane_worker.process.errors import PortTakenError, SetupError
 
 _PORTS = 65536
+_PORT = re.compile(r"[0-9]{1,5}")
 _TRY_EVERY_S = 0.05
 
 
@@ -27,12 +29,14 @@ class Address:
 def parse(text: str) -> Address:
     """Return the address of HOST:PORT, [IPV6]:PORT or :PORT (every interface); port 0 lets the system choose."""
     host, colon, port = text.rpartition(":")
-    if not colon or not port.isdecimal() or int(port) >= _PORTS:
+    if not colon or not _PORT.fullmatch(port) or int(port) >= _PORTS:
         raise SetupError(f"{text!r} is no address: write HOST:PORT, such as 127.0.0.1:8011")
     try:
         found = socket.getaddrinfo(host.strip("[]") or "0.0.0.0", int(port), type=socket.SOCK_STREAM)  # noqa: S104
     except OSError as error:
         raise SetupError(f"{text!r} can't be resolved: {error.strerror}") from error
+    except UnicodeError as error:
+        raise SetupError(f"{text!r} holds no name of a host: {error}") from error
     family, _, _, _, place = found[0]
     return Address(str(place[0]), int(place[1]), family)
 

@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import Any
 
 from fourplane_wire.signing import Keyring
+from fourplane_worker.process import preflight
 from fourplane_worker.process.addresses import bound, parse, reserve
 from fourplane_worker.process.admin import AdminServer, Page
 from fourplane_worker.process.fleet import Fleet
@@ -19,7 +20,6 @@ from fourplane_worker.process.intake import Intake
 from fourplane_worker.process.messages import Offer, Start
 from fourplane_worker.process.settings import WorkerSettings
 from fourplane_worker.process.status import Facts, status, tally
-from fourplane_worker.process.tls import server_context
 from fourplane_worker.store import files, keys, locks
 from fourplane_worker.store.errors import StoreError
 from fourplane_worker.store.layout import StateFolder
@@ -59,6 +59,8 @@ class Supervisor:
         self._propagation_s: float | None = None
         self._written = b""
         self._tasks: list[asyncio.Task[None]] = []
+        self._confirming: asyncio.Task[None] | None = None
+        """Waits until every process serves the newest offer."""
         self._fleet = Fleet(self.state, settings.processes, self._start_message)
         self._exposition = Exposition(self._metrics_state)
         self._admin = AdminServer({"/metrics": self._metrics, "/healthz": self._healthz, "/readyz": self._readyz})
@@ -73,10 +75,11 @@ class Supervisor:
             raise
 
     async def _begin(self) -> None:
-        settings, state = self.settings, self.state.create()
+        settings = self.settings
+        preflight.check(settings)
+        state = self.state.create()
         self._held.enter_context(locks.hold(state, "worker"))
         self._trusted = keys.trusted_keys(state, settings.public_keys)
-        server_context(settings.tls_cert, settings.tls_key)
         address = parse(settings.listen)
         holder = self._held.enter_context(await reserve(address, _PORT_PATIENCE_S))
         self._address = bound(address, holder)
@@ -94,8 +97,9 @@ class Supervisor:
     async def stop(self, grace_s: float | None = None) -> None:
         """Let calls in flight end, end every process, and let go of the state folder."""
         self._draining = True
-        for task in self._tasks:
-            task.cancel()
+        for task in (*self._tasks, self._confirming):
+            if task is not None:
+                task.cancel()
         self._write_status()
         await self._fleet.stop(self.settings.grace_s if grace_s is None else grace_s)
         await self._admin.stop()
@@ -192,7 +196,9 @@ class Supervisor:
         log.info("offering a snapshot", extra=asdict(offer))
         begun = asyncio.get_running_loop().time()
         self._fleet.offer(offer)
-        self._tasks.append(asyncio.create_task(self._confirm(offer, begun)))
+        if self._confirming is not None:
+            self._confirming.cancel()
+        self._confirming = asyncio.create_task(self._confirm(offer, begun))
 
     async def _confirm(self, offer: Offer, begun: float) -> None:
         loop = asyncio.get_running_loop()
@@ -202,7 +208,6 @@ class Supervisor:
             self._propagation_s = round(loop.time() - begun, 4)
             log.info("every process serves the snapshot", extra=asdict(offer) | {"seconds": self._propagation_s})
             self._write_status()
-        self._tasks = [task for task in self._tasks if not task.done()]
 
     async def _tell(self) -> None:
         """Gather numbers and say how things are, about once a second; end processes that don't answer."""
