@@ -25,7 +25,7 @@ async def test_only_the_newest_offer_is_waited_for(tmp_path):
         offer = Offer(epoch=1, sequence=sequence, digest="d")
         supervisor._intake = SimpleNamespace(offer=offer)
         supervisor._distribute(offer)
-        for _ in range(3):
+        for _ in range(10):
             await asyncio.sleep(0)
     (waiting,) = [task for task in asyncio.all_tasks() if task.get_coro().__name__ == "_confirm"]
     assert waiting is supervisor._confirming
