@@ -2,8 +2,10 @@
 
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -56,26 +58,31 @@ _Documents.yaml_implicit_resolvers = _resolvers()
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Document:
-    """One YAML document of a file."""
+    """One YAML document of a file, or one item of a list."""
 
     path: Path
     data: Any
-    node: yaml.Node
-
-    @property
-    def line(self) -> int:
-        """Return the line that it starts on, from 1 on."""
-        return self.node.start_mark.line + 1
+    line: int
+    """The line that it starts on, from 1 on."""
+    above: int
+    """Lines of the file before the text that `root` composes."""
+    root: Callable[[], yaml.Node]
+    """Gives its nodes; where it can, composes them anew: kept, they would be most of what a folder takes."""
 
     def line_of(self, field: str) -> int:
         """Return the line of a field such as `spec.backends[1].weight`, or of the nearest one around it."""
-        node, rest, line = self.node, field, self.line
-        while rest:
+        rest, line = field, self.line
+        node = self.root() if rest else None
+        while node is not None and rest:
             found = _step(node, rest)
             if found is None:
                 break
-            line, node, rest = found
+            line, node, rest = found[0] + self.above, found[1], found[2]
         return line
+
+    def moved(self, lines: int) -> "Document":
+        """Return the same document further down."""
+        return Document(self.path, self.data, self.line + lines, self.above + lines, self.root) if lines else self
 
 
 def _step(node: yaml.Node, rest: str) -> tuple[int, yaml.Node, str] | None:
@@ -100,21 +107,48 @@ def _begins(rest: str, key: yaml.Node) -> bool:
     return isinstance(name, str) and rest.startswith(name) and rest[len(name) : len(name) + 1] in ("", ".", "[")
 
 
-def read_documents(path: Path) -> Iterator[Document]:
-    """Yield the documents of a file; raise UnreadableError where it stops being readable, OSError where it is not."""
+def read_text(path: Path) -> bytes:
+    """Return what stands in a file; raise UnreadableError when it is nothing to read, OSError when it can't be."""
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
         raise UnreadableError(1, "this is no regular file", "remove it, or name it otherwise")
     if status.st_size > MAX_BYTES:
         raise UnreadableError(1, f"the file is larger than {MAX_BYTES} bytes", "split it, or move it elsewhere")
-    data = path.read_bytes()
-    _check_depth(data)
+    return path.read_bytes()
+
+
+def pieces_of(text: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield texts that, where all are valid YAML, hold together the documents of the whole; and the lines above each.
+
+    At the start of a line, `---` begins a document and can be nothing else. Directives and `...` reach over documents,
+    and other characters than the newline end lines too: a text with any of those has no pieces.
+    """
+    if _ONE_PIECE.search(text):
+        return
+    places = [0, *(match.start() for match in _BEGIN.finditer(text) if match.start()), len(text)]
+    above = 0
+    for begin, end in pairwise(places):
+        yield above, text[begin:end]
+        above += text.count(b"\n", begin, end)
+
+
+def parse_documents(path: Path, text: bytes, *, is_piece: bool = False) -> Iterator[Document]:
+    """Yield the documents of a text, items of lists on their own; raise UnreadableError where it stops being readable.
+
+    A piece has at most one document: its nodes are composed again when they are needed.
+    """
+    _check_depth(text)
     try:
-        loader = _Documents(data)
+        loader = _Documents(text)
         while loader.check_node():
             node = loader.get_node()
             _check(node)
-            yield Document(path, loader.construct_document(node), node)
+            data = loader.construct_document(node)
+            if is_mapping(data) and data.get("kind") == "List" and isinstance(data.get("items"), list):
+                yield from _items(path, data["items"], node)
+            else:
+                root = partial(_compose, text) if is_piece else partial(_same, node)
+                yield Document(path, data, _line(node), 0, root)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = " ".join(str(error.problem or error.context).split())
@@ -123,8 +157,27 @@ def read_documents(path: Path) -> Iterator[Document]:
         raise UnreadableError(1, f"this is no valid YAML: {' '.join(str(error).split())}", _REMEDY) from error
 
 
+def _items(path: Path, items: list[Any], node: yaml.Node) -> Iterator[Document]:
+    *_, nodes = (value.value for key, value in node.value if key.value == "items")
+    for item, below in zip(items, nodes, strict=True):
+        yield Document(path, item, _line(below), 0, partial(_same, below))
+
+
+def _compose(text: bytes) -> yaml.Node:
+    loader = _Documents(text)
+    node: yaml.Node = loader.get_single_node()
+    loader.construct_document(node)  # puts what `<<` merges in its place
+    return node
+
+
+def _same(node: yaml.Node) -> yaml.Node:
+    return node
+
+
 def _check_depth(data: bytes) -> None:
     """Refuse deep nesting before nodes are composed: that is recursive, and in libyaml without a bound."""
+    if sum(map(data.count, _OPENINGS)) <= MAX_DEPTH:
+        return  # each level needs one of them for itself
     depth = 0
     try:
         for event in yaml.parse(data, Loader=_Loader):
@@ -152,7 +205,9 @@ def _check(root: yaml.Node) -> None:
                 raise UnreadableError(_line(node), "this alias refers to itself", "write the value out")
             return known
         sizes[id(node)] = 0
-        total = 1 + sum(size(child) for child in _children(node))
+        total = 1
+        for child in _children(node):
+            total += 1 if type(child) is yaml.ScalarNode else size(child)
         if total > MAX_NODES:
             raise UnreadableError(_line(node), f"this holds more than {MAX_NODES} values", "use fewer aliases")
         sizes[id(node)] = total
@@ -161,20 +216,21 @@ def _check(root: yaml.Node) -> None:
     size(root)
 
 
-def _children(node: yaml.Node) -> Iterator[yaml.Node]:
+def _children(node: yaml.Node) -> list[yaml.Node]:
     if isinstance(node, yaml.SequenceNode):
-        yield from node.value
-    elif isinstance(node, yaml.MappingNode):
+        return list(node.value)
+    children: list[yaml.Node] = []
+    if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, value in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE:
+            if type(key) is yaml.ScalarNode and key.tag != _MERGE:
                 if key.value in seen:
                     raise UnreadableError(
                         _line(key), f"the key {key.value!r} stands there twice", "remove one of the two"
                     )
                 seen.add(key.value)
-            yield key
-            yield value
+            children += key, value
+    return children
 
 
 def _line(node: yaml.Node) -> int:
@@ -186,5 +242,8 @@ def is_mapping(data: Any) -> bool:
     return isinstance(data, Mapping) and all(isinstance(key, str) for key in data)
 
 
+_BEGIN = re.compile(rb"^---(?=[ \t\r\n]|\Z)", re.MULTILINE)
+_ONE_PIECE = re.compile(rb"^(?:%|\.\.\.)|\r(?!\n)|\xc2\x85|\xe2\x80[\xa8\xa9]|\xef\xbb\xbf|[\xfe\xff]", re.MULTILINE)
+_OPENINGS = (b"[", b"{", b"-", b":", b"?")
 _MERGE = "tag:yaml.org,2002:merge"
 _REMEDY = "correct it; `fourplane` reads the YAML that kubectl reads"

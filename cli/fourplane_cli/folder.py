@@ -1,14 +1,16 @@
 """A folder of YAML files into resources, and findings that say where everything stands."""
 
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum, unique
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from fourplane_api import KINDS, InvalidResourceError, ModelRoute, Problem, RuntimeDeployment, is_ours, parse
-from fourplane_cli.documents import Document, UnreadableError, is_mapping, read_documents
+from fourplane_cli.documents import Document, UnreadableError, is_mapping, parse_documents, pieces_of, read_text
+from fourplane_cli.walking import is_below, resolved, yaml_files
 from fourplane_compiler.diagnostics import Severity, SourceRef
 from fourplane_compiler.sources import Broken, Resource, ref_of
 
@@ -59,15 +61,19 @@ class Folder:
         return sorted(ref.name for ref in self.resources if ref.kind == RuntimeDeployment.__name__)
 
 
-def read_folder(root: Path) -> Folder:
-    """Read all resources below a folder, or of one file; raise OSError when the folder itself can't be read."""
+def read_folder(root: Path, files: "Files | None" = None) -> Folder:
+    """Read all resources below a folder, or of one file; raise OSError when the folder itself can't be read.
+
+    With `files`, what was read before and is unchanged is not read again: the result is the same.
+    """
+    read = (files or Files()).read(root)
+    whole = resolved(root)
+    repositories = {_repository(root, real, name) for real, file in read for name in file.repositories}
     folder = Folder(root)
-    repositories: list[Path] = []
-    for path in yaml_files(root):
-        for document in _documents(folder, path):
-            repositories += [_repository(root, path, name) for name in _repositories(document.data)]
-            _take(folder, document)
-    _drop(folder, [place for place in repositories if place != root.resolve()])
+    for real, file in read:
+        # What stands in a model repository belongs to the models.
+        if not any(is_below(real, place) for place in repositories if place != whole):
+            _add(folder, file)
     if not folder.resources and not folder.findings:
         folder.findings.append(
             _finding(root, 1, Trouble.NOTHING_FOUND, "no resource of fourplane.dev was found", _EMPTY)
@@ -75,91 +81,133 @@ def read_folder(root: Path) -> Folder:
     return folder
 
 
-def yaml_files(root: Path) -> Iterator[Path]:
-    """Yield every *.yaml and *.yml, each once, in the order of their paths.
-
-    Hidden files and folders are passed over, and so are the models of a model repository.
-    """
-    if root.is_file():
-        yield root
-        return
-    entered: set[Path] = set()
-    waiting = [root]
-    while waiting:
-        here = waiting.pop()
-        place = here.resolve()
-        if place in entered or (here != root and _is_model(here)):
-            continue
-        entered.add(place)
-        visible = sorted((entry for entry in here.iterdir() if not entry.name.startswith(".")), reverse=True)
-        for entry in reversed(visible):
-            real = entry.resolve() if entry.suffix in _SUFFIXES and not entry.is_dir() else None
-            if real is not None and real not in entered:
-                entered.add(real)
-                yield entry
-        waiting += [entry for entry in visible if entry.is_dir()]
+_Outcome: TypeAlias = Resource | Broken | InvalidResourceError | str | None
+"""What became of a document: a resource, none, a note on why it was passed over, or nothing to say."""
 
 
-def _is_model(folder: Path) -> bool:
-    if (folder / "config.pbtxt").exists():
-        return True
-    versions = (entry for entry in folder.iterdir() if entry.name.isdecimal() and entry.is_dir())
-    return any(entry.name.startswith("model.") for version in versions for entry in version.iterdir())
+@dataclass(frozen=True, slots=True)
+class _File:
+    """What one file says, wherever else there are files."""
+
+    signature: tuple[int, ...] = ()
+    """What `stat` says; empty: read it again in any case."""
+    digest: bytes = b""
+    pieces: Mapping[bytes, Sequence[tuple[Document, _Outcome]]] = field(default_factory=dict)
+    """Documents by their text, as if nothing stood above them."""
+    resources: Sequence[tuple[SourceRef, Resource | Broken, Document]] = ()
+    repositories: Sequence[str] = ()
+    """Model repositories that it names."""
+    findings: Sequence[Finding] = ()
+    notes: Sequence[str] = ()
 
 
-def _documents(folder: Folder, path: Path) -> Iterator[Document]:
-    """Yield the documents of a file, the items of lists on their own; what can't be read becomes a finding."""
+@dataclass(slots=True)
+class Files:
+    """Files as they were when they were last read."""
+
+    _known: dict[Path, _File] = field(default_factory=dict)
+
+    def read(self, root: Path) -> list[tuple[str, _File]]:
+        """Return every file, and its path without links."""
+        found = [(path, real, _read(path, self._known.get(path, _File()))) for path, real in yaml_files(root)]
+        self._known = {path: file for path, _, file in found}
+        return [(real, file) for _, real, file in found]
+
+
+def _read(path: Path, known: _File) -> _File:
     try:
-        for document in read_documents(path):
-            yield from _items(document)
+        now = time.time_ns()
+        status = path.stat()
+        changed = max(status.st_mtime_ns, status.st_ctime_ns)
+        signature = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        if signature == known.signature:
+            return known
+        text = read_text(path)
     except UnreadableError as error:
-        folder.findings.append(_finding(path, error.line, Trouble.UNREADABLE, error.message, error.remedy))
+        return _File(findings=(_unreadable(path, error),))
     except OSError as error:
         message = f"this file cannot be read: {error.strerror or error}"
-        folder.findings.append(_finding(path, 1, Trouble.UNREADABLE, message, "make it readable, or remove it"))
+        return _File(findings=(_finding(path, 1, Trouble.UNREADABLE, message, "make it readable, or remove it"),))
+    digest = sha256(text).digest()
+    file = known if digest == known.digest else _parse(path, text, known)
+    # Soon after an edit, another one may leave the same times.
+    return replace(file, signature=() if now - changed < _YOUNG_NS else signature, digest=digest)
 
 
-def _items(document: Document) -> Iterator[Document]:
-    data = document.data
-    if not (is_mapping(data) and data.get("kind") == "List" and isinstance(data.get("items"), list)):
-        yield document
-        return
-    nodes = next(value.value for key, value in document.node.value if key.value == "items")
-    for item, node in zip(data["items"], nodes, strict=True):
-        yield Document(document.path, item, node)
-
-
-def _take(folder: Folder, document: Document) -> None:
-    """Sort a document into resources, findings and notes."""
-    data = document.data
-    where = f"{document.path}:{document.line}"
-    if data is None:
-        return
-    if not is_mapping(data) or "apiVersion" not in data or "kind" not in data:
-        folder.notes.append(f"{where}: passed over, since it has no apiVersion and kind")
-    elif not is_ours(data):
-        folder.notes.append(f"{where}: passed over, since {data['kind']} of {data['apiVersion']} is not fourplane's")
-    else:
-        _add(folder, document, data)
-
-
-def _add(folder: Folder, document: Document, data: Mapping[str, Any]) -> None:
-    resource: Resource | Broken
+def _parse(path: Path, text: bytes, known: _File) -> _File:
+    """Parse what is new in a file; all of it where that is no valid YAML, since only the whole says what is wrong."""
+    pieces: dict[bytes, Sequence[tuple[Document, _Outcome]]] = {}
+    documents: list[tuple[Document, _Outcome]] = []
+    divided = list(pieces_of(text))
+    if not divided:
+        return _whole(path, text)
     try:
-        resource = parse(data)
+        for above, piece in divided:
+            if piece not in pieces:
+                parsed = known.pieces.get(piece)
+                pieces[piece] = _outcomes(parse_documents(path, piece, is_piece=True)) if parsed is None else parsed
+            documents += [(document.moved(above), outcome) for document, outcome in pieces[piece]]
+    except UnreadableError:
+        return replace(_whole(path, text), pieces=known.pieces)
+    return replace(_file(documents), pieces=pieces)
+
+
+def _whole(path: Path, text: bytes) -> _File:
+    documents: list[Document] = []
+    try:
+        documents.extend(parse_documents(path, text))
+    except UnreadableError as error:
+        file = _file(_outcomes(documents))
+        return replace(file, findings=(*file.findings, _unreadable(path, error)))
+    return _file(_outcomes(documents))
+
+
+def _file(documents: Iterable[tuple[Document, _Outcome]]) -> _File:
+    """Sort documents into resources, findings and notes."""
+    resources: list[tuple[SourceRef, Resource | Broken, Document]] = []
+    repositories: list[str] = []
+    findings: list[Finding] = []
+    notes: list[str] = []
+    for document, outcome in documents:
+        repositories += _repositories(document.data)
+        if isinstance(outcome, str):
+            notes.append(f"{document.path}:{document.line}: {outcome}")
+        elif isinstance(outcome, InvalidResourceError):
+            findings += _no_resource(document, outcome)
+        elif outcome is not None:
+            resources.append((ref_of(outcome), outcome, document))
+    return _File(resources=resources, repositories=repositories, findings=findings, notes=notes)
+
+
+def _outcomes(documents: Iterable[Document]) -> Sequence[tuple[Document, _Outcome]]:
+    return [(document, _outcome(document.data)) for document in documents]
+
+
+def _outcome(data: Any) -> _Outcome:
+    if data is None:
+        return None
+    if not is_mapping(data) or "apiVersion" not in data or "kind" not in data:
+        return "passed over, since it has no apiVersion and kind"
+    if not is_ours(data):
+        return f"passed over, since {data['kind']} of {data['apiVersion']} is not fourplane's"
+    try:
+        return parse(data)
     except InvalidResourceError as error:
-        if error.kind not in KINDS or not error.name:
-            folder.findings += _no_resource(document, error)
-            return
-        resource = Broken.of(error, data)
-    ref = ref_of(resource)
-    first = folder.documents.get(ref)
-    if first is not None:
-        message = f"{ref} is there twice: also at {first.path}:{first.line}"
-        problem = Problem("metadata.name", message, "remove or rename one of the two")
-        resource = Broken(ref=ref, problems=(problem,))
-    folder.resources[ref] = resource
-    folder.documents[ref] = document
+        return Broken.of(error, data) if error.kind in KINDS and error.name else error
+
+
+def _add(folder: Folder, file: _File) -> None:
+    folder.findings += file.findings
+    folder.notes += file.notes
+    for ref, resource, document in file.resources:
+        first = folder.documents.get(ref)
+        folder.resources[ref] = resource if first is None else _twice(ref, first)
+        folder.documents[ref] = document
+
+
+def _twice(ref: SourceRef, first: Document) -> Broken:
+    message = f"{ref} is there twice: also at {first.path}:{first.line}"
+    return Broken(ref=ref, problems=(Problem("metadata.name", message, "remove or rename one of the two"),))
 
 
 def _no_resource(document: Document, error: InvalidResourceError) -> Iterator[Finding]:
@@ -177,27 +225,18 @@ def _repositories(data: Any) -> Iterator[str]:
         for pool in pools if isinstance(pools, list) else ():
             triton = pool.get("triton") if isinstance(pool, Mapping) else None
             name = triton.get("modelRepository") if isinstance(triton, Mapping) else None
-            if isinstance(name, str) and name:
+            if isinstance(name, str) and name and "\0" not in name:
                 yield name
 
 
-def _repository(root: Path, path: Path, name: str) -> Path:
+def _repository(root: Path, file: str, name: str) -> str:
     """Return a repository's place; one that holds the very file that names it hides nothing."""
-    place = ((root if root.is_dir() else root.parent) / name).resolve()
-    return root.resolve() if path.resolve().is_relative_to(place) else place
+    place = resolved((root if root.is_dir() else root.parent) / name)
+    return resolved(root) if is_below(file, place) else place
 
 
-def _drop(folder: Folder, repositories: list[Path]) -> None:
-    """Forget what stands in a model repository: it belongs to the models."""
-
-    def belongs(path: Path) -> bool:
-        return any(path.resolve().is_relative_to(place) for place in repositories)
-
-    for ref, document in list(folder.documents.items()):
-        if belongs(document.path):
-            del folder.documents[ref], folder.resources[ref]
-    folder.findings = [finding for finding in folder.findings if not belongs(finding.path)]
-    folder.notes = [note for note in folder.notes if not belongs(Path(re.sub(r":\d+: .*", "", note)))]
+def _unreadable(path: Path, error: UnreadableError) -> Finding:
+    return _finding(path, error.line, Trouble.UNREADABLE, error.message, error.remedy)
 
 
 def _finding(path: Path, line: int, reason: Trouble, message: str, remedy: str) -> Finding:
@@ -224,5 +263,6 @@ def _named(folder: Folder, resource: Resource | Broken) -> str:
     return f"{ref.name.partition('/')[0]}/{name}"
 
 
-_SUFFIXES = (".yaml", ".yml")
+_YOUNG_NS = 2_000_000_000
+"""Files changed less than this ago are read again: clocks of file systems are coarse, FAT's counts two seconds."""
 _EMPTY = "name the folder that holds the RuntimeDeployment and its ModelRoutes"

@@ -8,7 +8,7 @@ from pathlib import Path
 from fourplane_api import ModelRoute, Problem, RuntimeDeployment
 from fourplane_cli.compiling import choose_runtime, findings_of
 from fourplane_cli.exits import ProblemsError
-from fourplane_cli.folder import Finding, Folder, Trouble, read_folder, routes_of
+from fourplane_cli.folder import Files, Finding, Folder, Trouble, read_folder, routes_of
 from fourplane_compiler.compilation import Compilation, blank, compile_runtime
 from fourplane_compiler.diagnostics import Severity, SourceRef
 from fourplane_compiler.differences import Difference, differences
@@ -50,6 +50,7 @@ class Sources:
     """The runtime that is meant, where a folder has several."""
     last_good: Snapshot | None = None
     """What was served before the first reading: broken resources keep that form."""
+    _files: Files = field(default_factory=Files)
     _compilation: Compilation | None = None
     _resources: dict[SourceRef, Resource | Broken] = field(default_factory=dict)
     _places: dict[SourceRef, Path] = field(default_factory=dict)
@@ -59,7 +60,7 @@ class Sources:
         """Read and compile; blocks."""
         begun = time.perf_counter()
         try:
-            folder = read_folder(self.root)
+            folder = read_folder(self.root, self._files)
         except OSError as error:
             return Reading(failure=f"{self.root}: {error.strerror or error}")
         try:
@@ -109,7 +110,7 @@ class Sources:
             previous, self._resources = blank(runtime, seed), {}
         old = self._resources
         changes = Changes(
-            upserts=tuple(resource for ref, resource in resources.items() if old.get(ref) != resource),
+            upserts=tuple(resource for ref, resource in resources.items() if _is_other(resource, old.get(ref))),
             deletes=tuple(ref for ref in old if ref not in resources),
         )
         compilation = compile_runtime(previous, changes) if changes.upserts or changes.deletes else previous
@@ -140,6 +141,10 @@ class Sources:
 
 def _ref(runtime: str) -> SourceRef:
     return SourceRef(RuntimeDeployment.__name__, runtime)
+
+
+def _is_other(resource: Resource | Broken, old: Resource | Broken | None) -> bool:
+    return resource is not old and resource != old
 
 
 def _unreadable(folder: Folder) -> set[Path]:

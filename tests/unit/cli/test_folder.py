@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fourplane_cli import documents
 from fourplane_cli.compiling import check_folder, choose_runtime, compile_folder
-from fourplane_cli.documents import UnreadableError, read_documents
+from fourplane_cli.documents import UnreadableError, parse_documents, read_text
 from fourplane_cli.exits import ProblemsError
 from fourplane_cli.folder import read_folder
 from fourplane_compiler.sources import Broken
@@ -19,6 +19,10 @@ from fourplane_compiler.sources import Broken
 
 def names(folder):
     return sorted(ref.name.partition("/")[2] for ref in folder.resources)
+
+
+def read_documents(path):
+    return parse_documents(path, read_text(path))
 
 
 def findings(root):
