@@ -4,7 +4,8 @@ import asyncio
 
 from front_builders import STREAM, a_backend, a_digest, a_route, framed
 from front_world import until
-from oip_messages import a_request, a_response
+from h2.settings import SettingCodes
+from oip_messages import StreamResponse, a_request, a_response
 
 BACKEND = {a_digest("a"): "engine-a", a_digest("b"): "engine-b"}
 
@@ -89,16 +90,19 @@ async def test_a_pool_that_is_gone_is_left_when_its_last_call_has_ended(world):
 
 
 async def test_calls_that_wait_for_a_pool_outlive_its_removal(world):
-    """They were planned while it was there, and it is being connected."""
-    world.activate(a_route("other"))
-    await world.engine()
-    client = await world.client()
+    """They were planned while it was there; its engine takes no call yet."""
+    engine = await world.engine(settings={SettingCodes.MAX_CONCURRENT_STREAMS: 0})
     swap(world, "a")
+    client = await world.client()
     call = client.call(a_request("m"))
     (pool,) = world.front.pools.values()
-    await until(lambda: pool.waiting or call.ended)
+    await until(lambda: pool.waiting == 1 and engine.peers)
     swap(world, "b", "other")
+    assert pool.waiting == 1
+    engine.peers[0].h2.update_settings({SettingCodes.MAX_CONCURRENT_STREAMS: 1})
+    engine.peers[0].write()
     assert ((await call.done()).status, call.told("backend")) == (0, "engine-a")
+    await engine.peers[0].until(lambda: engine.peers[0].lost)
 
 
 async def test_a_message_that_was_not_planned_yet_lives_under_the_new_snapshot(world):
@@ -180,7 +184,7 @@ async def test_an_open_stream_leaves_an_engine_that_the_snapshot_no_longer_names
     await until(lambda: call.answers)
     assert [request.id for request in new.calls[0].requests] == ["2"]
     await until(lambda: at_old.ended)
-    at_old.reply(stream_response(request_id="1")).finish()
+    at_old.reply(StreamResponse(infer_response=a_response(request_id="1"))).finish()
     await call.end().done()
     assert [answer.infer_response.id for answer in call.answers] == ["2", "1"]
     assert call.status == 0

@@ -98,8 +98,10 @@ class EngineConnection(Edge):
             self.touch()
 
     def on_ready(self) -> None:
-        """Take the first settings as the sign that the engine is there."""
-        if not self.ready:
+        """Take the first settings as the sign that the engine is there, and later ones as room for who waits."""
+        if self.ready:
+            self.endpoint.freed()
+        else:
             self.ready = True
             self.endpoint.connected(self)
 
