@@ -62,6 +62,7 @@ def quickstart(example: Path, *, once: bool, ask: bool, **serving: Any) -> None:
     """
     if not (example / "train.py").is_file():
         raise FilesError(f"{example}: this is not the quickstart; run it in the repository, or name it with --example")
+    settings = settings_of(example, log_level="warning", **serving)
     progress = Progress()
     try:
         install = provision(default_cache(), lambda line: progress.say("engine", line))
@@ -70,7 +71,6 @@ def quickstart(example: Path, *, once: bool, ask: bool, **serving: Any) -> None:
     if ask:
         asyncio.run(_ask(install, example, serving["listen"]))
         return
-    settings = settings_of(example, log_level="warning", **serving)
     with startup_failures(), contextlib.suppress(_DoneError):
         asyncio.run(_run(install, example, progress, lambda done: serve(settings, progress, done), once=once))
 

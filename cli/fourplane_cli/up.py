@@ -1,7 +1,6 @@
 """`fourplane up`."""
 
 import asyncio
-import re
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -10,17 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import click
+from pydantic import TypeAdapter, ValidationError
 
+from fourplane_api.values import Endpoint
 from fourplane_cli.engines import Server
 from fourplane_cli.progress import Progress
 from fourplane_cli.running import Running, UpSettings
 from fourplane_cli.serving import STATE, log_options, serving_options, startup_failures, stop_event
 from fourplane_cli.teaching import Command
 from fourplane_worker.engine import EngineSettings, TritonServer, default_cache, provision
+from fourplane_worker.process import preflight
 from fourplane_worker.process.settings import METRICS, WorkerSettings
 from fourplane_worker.telemetry import logs
-
-_ADDRESS = re.compile(r"[^\s/]+:[0-9]{1,5}")
 
 
 @click.command(cls=Command)
@@ -68,15 +68,26 @@ def up(root: Path, state: Path | None, runtime: str | None, triton: str, **servi
 def settings_of(
     root: Path, state: Path | None = None, *, runtime: str | None = None, triton: str = "", **serving: Any
 ) -> UpSettings:
-    """Fill in what depends on the folder and on the terminal."""
-    if triton and not _ADDRESS.fullmatch(triton):
-        raise click.BadParameter(f"{triton!r} is no HOST:PORT", param_hint="--triton")
+    """Fill in what depends on the folder and on the terminal; refuse what can't work before anything is written."""
+    _check_triton(triton)
     beside = root if root.is_dir() else root.parent
     if serving.get("metrics") == "off":
         serving["metrics"] = ""
     serving["log_format"] = serving.get("log_format") or ("text" if sys.stderr.isatty() else "json")
     worker = WorkerSettings(state=state or beside / STATE, **serving)
+    with startup_failures():
+        preflight.check(worker)
     return UpSettings(root=root, runtime=runtime, triton=triton, worker=worker)
+
+
+def _check_triton(address: str) -> None:
+    """Take what a pool's `endpoints` take."""
+    try:
+        if address:
+            TypeAdapter[str](Endpoint).validate_python(address)
+    except ValidationError as error:
+        message = f"{address!r} is no address: write HOST:PORT, such as 127.0.0.1:8001"
+        raise click.BadParameter(message, param_hint="--triton") from error
 
 
 async def serve(
