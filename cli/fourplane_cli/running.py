@@ -17,6 +17,7 @@ from fourplane_cli.progress import Progress
 from fourplane_cli.publishing import Publisher
 from fourplane_cli.sources import Reading, Sources
 from fourplane_cli.watch import edits
+from fourplane_core.control.snapshot import Snapshot
 from fourplane_wire.signing import Keyring
 from fourplane_worker.process.settings import WorkerSettings
 from fourplane_worker.process.supervisor import Supervisor
@@ -60,11 +61,15 @@ class Running:
 
     async def run(self, stopped: asyncio.Event, ready: Callable[[], Awaitable[None]]) -> None:
         """Serve until stopped; `ready` is called once, when everything that was asked for is up."""
+        # Without a decision to go on from, a folder of nothing that can be served leaves nothing behind.
+        reading = None if self.state.is_decided else await self._read_first(None)
+        is_new = not self.state.is_made
         state = self.state.create()
         with locks.hold(state, "up"):
             self._found({})  # nothing of an earlier run listens any more
-            files.place(state.root / ".gitignore", b"*\n", durable=False)
-            await self._begin()
+            if is_new:
+                files.place(state.root / ".gitignore", b"*\n", durable=False)
+            await self._begin(reading)
             await self.supervisor.start()
             try:
                 self._follow(self._repositories)
@@ -75,19 +80,24 @@ class Running:
                 await self._engines.stop()
                 self._progress.say("stopped", "everything that was started has ended")
 
-    async def _begin(self) -> None:
+    async def _begin(self, reading: Reading | None) -> None:
         """Compile and publish before anything is started; without anything to serve there is nothing to start."""
         state = self.state
         self._publisher = Publisher(state, keys.signing_key(state), Keyring(keys.trusted_keys(state)))
         last_good = await asyncio.to_thread(self._publisher.begin)
-        self._sources = Sources(self.settings.root, self.settings.runtime, last_good)
         self._repositories = _recall(state)
+        if reading is None or last_good is not None:
+            reading = await self._read_first(last_good)
+        self._take(reading)
+        await self._publish(reading, first=True)
+
+    async def _read_first(self, last_good: Snapshot | None) -> Reading:
+        self._sources = Sources(self.settings.root, self.settings.runtime, last_good)
         reading = await asyncio.to_thread(self._sources.read)
         self._progress.reading(reading, first=True)
         if reading.encoded is None and last_good is None:
             raise ProblemsError(reading.failure)
-        self._take(reading)
-        await self._publish(reading, first=True)
+        return reading
 
     async def _serve(self, stopped: asyncio.Event, ready: Callable[[], Awaitable[None]]) -> None:
         tasks = [asyncio.create_task(each) for each in (stopped.wait(), self._watch(), self._until_ready(ready))]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from fourplane_worker.store import files
 from fourplane_worker.store.errors import UnreadableError
 
 _SOCKET_PATH_BYTES = 80
@@ -58,6 +59,16 @@ class StateFolder:
     def run(self) -> Path:
         """Folder of pid files, locks and sockets."""
         return self.root / "run"
+
+    @property
+    def is_made(self) -> bool:
+        """Tell whether the folder itself is there."""
+        return files.stamp(self.root) is not None
+
+    @property
+    def is_decided(self) -> bool:
+        """Tell whether there was ever a decision on what to serve."""
+        return any(files.stamp(path) is not None for path in (self.activation, self.accepted))
 
     def shard(self, sha256_hex: str) -> Path:
         """Return the place of a shard."""
