@@ -1,6 +1,7 @@
 """Requests built by hand: typed contents, parameters of every kind, ids and what Triton refuses."""
 
 import json
+import threading
 
 import numpy
 import pytest
@@ -137,10 +138,16 @@ def test_an_answer_shows_the_public_name_alone(peers):
     assert "echo" not in answer.everything()
 
 
-def test_a_model_that_the_engine_lacks_is_unknown_under_its_public_name(peers):
-    answer = peers.proxied.infer(floats("ghost", [1.0]))
-    assert answer.message == "Request for unknown model: 'ghost' is not found"
-    assert answer.reason == "ENGINE_ERROR" and "never_loaded" not in answer.everything()
+def test_a_model_that_the_engine_lacks_is_an_error_under_its_public_name(peers):
+    # The engine says so at first, and the worker once it has looked at what the engine has.
+    pause = threading.Event()
+    while (answer := peers.proxied.infer(floats("ghost", [1.0]))).reason != "POOL_UNAVAILABLE":
+        assert answer.reason == "ENGINE_ERROR" and "never_loaded" not in answer.everything()
+        assert answer.message == "Request for unknown model: 'ghost' is not found"
+        pause.wait(0.1)
+    assert "never_loaded" not in answer.everything()
+    streamed = peers.proxied.stream([floats("ghost", [1.0], id="x")])
+    assert streamed.responses[0].error_message == answer.message and "never_loaded" not in streamed.everything()
 
 
 def test_an_unknown_model_is_refused_as_triton_does(peers):

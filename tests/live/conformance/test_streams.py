@@ -70,10 +70,9 @@ def test_an_error_of_a_model_is_told_under_its_public_name_and_the_stream_goes_o
     [
         floats("mirror", [1.0], "in_unknown", id="bad"),
         request("mirror", ("in_fp32", "FP32", [2], b"\0\0\0\0"), id="bad"),
-        floats("ghost", [1.0], id="bad"),
         floats("nobody", [1.0], id="bad"),
     ],
-    ids=["an unknown input", "too few bytes", "a model that is not loaded", "an unknown model"],
+    ids=["an unknown input", "too few bytes", "an unknown model"],
 )
 def test_what_triton_refuses_on_a_stream_is_refused_in_the_same_words(peers, message):
     direct, proxied = peers.direct.stream([inner(message)]), peers.proxied.stream([message])
