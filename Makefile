@@ -39,6 +39,7 @@ quickstart: ## Run the quickstart with the run-time packages alone; ONCE=1 ends 
 	@"$(RUN_VENV)/bin/python" -m fourplane_cli quickstart $(if $(ONCE),--once)
 
 ask: ## Send the quickstart's requests again, to the one that runs
+	@test -x "$(RUN_VENV)/bin/python" || { echo 'Run `make quickstart` first, in another terminal.' >&2; exit 1; }
 	@"$(RUN_VENV)/bin/python" -m fourplane_cli quickstart --ask
 
 test: ## Everything that must pass before a commit lands, from nothing installed; says the time of each phase

@@ -34,6 +34,7 @@ class Outcome(StrEnum):
     STREAM_INTERRUPTED = "STREAM_INTERRUPTED"
     SNAPSHOT_MISSING = "SNAPSHOT_MISSING"
     WORKER_DRAINING = "WORKER_DRAINING"
+    WORKER_OVERLOADED = "WORKER_OVERLOADED"
     WORKER_ERROR = "WORKER_ERROR"
 
 
@@ -88,6 +89,7 @@ ENDINGS: dict[Outcome, Ending] = {
     Outcome.STREAM_INTERRUPTED: Ending(Code.ABORTED),
     Outcome.SNAPSHOT_MISSING: Ending(Code.UNAVAILABLE, retry_after_ms=1000),
     Outcome.WORKER_DRAINING: Ending(Code.UNAVAILABLE, retry_after_ms=100),
+    Outcome.WORKER_OVERLOADED: Ending(Code.UNAVAILABLE, retry_after_ms=1000),
     Outcome.WORKER_ERROR: Ending(Code.INTERNAL),
 }
 """One row per outcome; a test keeps it complete."""

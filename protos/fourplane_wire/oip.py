@@ -15,6 +15,8 @@ MAX_NAME_BYTES = 4096
 """Longest model name, version or request id that is read, in bytes."""
 MAX_PARAMETER_BYTES = 4096
 """Longest parameter that is looked into, in bytes; longer ones can't be a sequence parameter."""
+MAX_FIELDS = 16_384
+"""Most top-level fields of a message: tensors are nested, so real ones have few, and each costs time to walk over."""
 _MAX_VARINT_BYTES = 10
 
 
@@ -49,7 +51,18 @@ def read_varint(data: bytes, pos: int, end: int) -> tuple[int, int]:
 class RequestScan:
     """A walk over the top-level fields of one ModelInferRequest, in pieces as they come."""
 
-    __slots__ = ("_skip", "_tail", "id", "model", "ready", "sequence", "sequence_end", "sequence_start", "version")
+    __slots__ = (
+        "_fields",
+        "_skip",
+        "_tail",
+        "id",
+        "model",
+        "ready",
+        "sequence",
+        "sequence_end",
+        "sequence_start",
+        "version",
+    )
 
     def __init__(self) -> None:
         """Begin before the first field."""
@@ -61,6 +74,7 @@ class RequestScan:
         self.sequence_end = False
         self.ready = False
         """Whether the tensors have been reached and the model is known: all that routing needs."""
+        self._fields = 0
         self._skip = 0
         self._tail = b""
 
@@ -80,6 +94,9 @@ class RequestScan:
             self._tail = b""
         field = self._field
         while pos < end:
+            self._fields += 1
+            if self._fields > MAX_FIELDS:
+                raise MalformedError(f"it has more than {MAX_FIELDS} fields")
             after = field(data, pos, end)
             if after < 0:
                 self._tail = data[pos:end]

@@ -72,6 +72,8 @@ class _OutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Outcome.Value
     """The worker is stopping."""
     OUTCOME_WORKER_ERROR: _Outcome.ValueType  # 24
     """The worker failed."""
+    OUTCOME_WORKER_OVERLOADED: _Outcome.ValueType  # 25
+    """The worker holds as many inflated messages as it may; the request never ran."""
 
 class Outcome(_Outcome, metaclass=_OutcomeEnumTypeWrapper):
     """The end of a request; without the prefix `OUTCOME_` it is the `reason` of `google.rpc.ErrorInfo`, domain `fourplane.dev`."""
@@ -126,4 +128,6 @@ OUTCOME_WORKER_DRAINING: Outcome.ValueType  # 23
 """The worker is stopping."""
 OUTCOME_WORKER_ERROR: Outcome.ValueType  # 24
 """The worker failed."""
+OUTCOME_WORKER_OVERLOADED: Outcome.ValueType  # 25
+"""The worker holds as many inflated messages as it may; the request never ran."""
 Global___Outcome: _TypeAlias = Outcome  # noqa: Y015

@@ -298,3 +298,10 @@ async def test_trailers_of_a_client_that_are_too_large_end_its_call(world):
     assert (await at_engine.gone()).reset == 8
     await world.settled()
     assert call.outcome == "METADATA_TOO_LARGE"
+
+
+async def test_a_deadline_that_has_passed_is_refused_before_any_engine_hears_of_it(world):
+    engine, client = await world.serve()
+    call = await client.call(a_request(), grpc_timeout=b"0m").done()
+    assert (call.status, call.reason) == (4, "DEADLINE_EXCEEDED")
+    assert engine.calls == []

@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 from oip_messages import Request, a_request
 from oip_strategies import anything, cut, facts, field, honest, names, scanned
 
-from fourplane_wire.oip import MAX_NAME_BYTES, MalformedError, RequestScan, read_varint, request_suffix, varint
+from fourplane_wire.oip import (
+    MAX_FIELDS,
+    MAX_NAME_BYTES,
+    MalformedError,
+    RequestScan,
+    read_varint,
+    request_suffix,
+    varint,
+)
 
 places = st.lists(st.integers(0, 2000), max_size=30)
 
@@ -211,3 +219,13 @@ def test_a_varint_is_read_back(value, behind):
 def test_a_varint_that_is_cut_off_is_no_varint(value):
     raw = varint(value)
     assert read_varint(raw, 0, len(raw) - 1) == (-1, 0)
+
+
+@pytest.mark.parametrize("field", [b"\x32\x00", b"\x22\x00", b"\x48\x00"])
+def test_a_message_of_nothing_but_fields_is_refused_before_it_costs_much(field):
+    scan = RequestScan()
+    data = b"\x0a\x01m" + field * (MAX_FIELDS - 1)
+    scan.feed(data, 0, len(data))
+    assert scan.aligned
+    with pytest.raises(MalformedError, match="more than 16384 fields"):
+        scan.feed(field, 0, len(field))

@@ -51,6 +51,27 @@ class Branch:
         """What the engine said while another branch was in the middle of a message."""
         self.finished = False
 
+    @property
+    def over(self) -> bool:
+        """Whether everything that was asked has been answered and passed on."""
+        return self.finished and not self.parked
+
+    def suits(self, target: Target) -> bool:
+        """Tell whether another request, planned by now, may go the same way."""
+        if self.engine is None:
+            return True
+        endpoint = self.engine.endpoint
+        limits = self.target.plan.limits
+        return (
+            not endpoint.closed
+            and self.target.plan.backend.model not in endpoint.broken
+            and limits == target.plan.limits
+        )
+
+    def count(self) -> None:
+        """Count what the engine has answered."""
+        self.target.series.messages_out += self.outgoing.count
+
     # To the engine.
 
     def open(self, engine: EngineConnection) -> None:
@@ -98,6 +119,8 @@ class Branch:
     def request_sent(self, count: int) -> None:
         """Let the client send more."""
         self._stream.pay(self._requests.gone(count))
+        if self._stream.held:
+            self._stream.let_go(count)
 
     def credit(self, count: int) -> None:
         """Let the engine send more, as far as the client has taken."""

@@ -5,7 +5,7 @@ import logging
 from typing import TYPE_CHECKING, cast  # noqa: TID251 - as in `edge`
 
 from fourplane_core.outcomes import Outcome, Refusal
-from fourplane_http2 import ConnectionFailure, ErrorCode, Fields, Limits, Role, Stream
+from fourplane_http2 import MAX_ID, ConnectionFailure, ErrorCode, Fields, Limits, Role, Stream
 from fourplane_worker.front import methods, reply
 from fourplane_worker.front.edge import Edge
 from fourplane_worker.front.exchange import NO_ERROR, Exchange
@@ -33,7 +33,10 @@ _ENGINE_ERRORS = Refusal(
 )
 
 
+_EXPIRED = Refusal(Outcome.DEADLINE_EXCEEDED, "the deadline had passed before the call began: grpc-timeout is 0")
 _JOIN_BELOW = 1 << 15
+_HEARD = b"goodbye."
+"""Payload of the PING behind a GOAWAY."""
 
 
 def _judge(head: Head) -> Refusal | None:
@@ -42,7 +45,7 @@ def _judge(head: Head) -> Refusal | None:
         return methods.refusal(head.path)
     if head.refusal is None and head.path == STREAM_INFER and _ENGINE_FAILS in head.metadata:
         return _ENGINE_ERRORS
-    return head.refusal
+    return _EXPIRED if head.timeout_ms == 0 and head.refusal is None else head.refusal
 
 
 _KINDS: dict[bytes, type[Exchange]] = {INFER: Unary, STREAM_INFER: Streaming}
@@ -65,25 +68,33 @@ class ClientConnection(Edge):
             front.clock,
         )
         self.front = front
+        self.has_left = False
+        """Whether the client knows that no new calls are taken."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin; what came before, such as a TLS handshake that fails, is no connection yet."""
         front = self.front
         front.cells.connections += 1
         front.clients.add(self)
+        if front.leaving:
+            # Without our SETTINGS a client sends no calls that would have to be refused.
+            self._turn_away(transport)
+            return
         tls = transport.get_extra_info("ssl_object")
         if tls is not None and tls.selected_alpn_protocol() != "h2":
             # Over TLS the protocol is agreed on (RFC 9113, section 3.2); a client that wants another must not get ours.
-            self.transport = cast(asyncio.Transport, transport)
             self.conn.fail(ErrorCode.INADEQUATE_SECURITY, "ALPN did not choose h2")
-            self.conn.out.clear()
-            self.close()
+            self._turn_away(transport)
             return
         super().connection_made(transport)
         self.bound()
-        if front.draining:
-            self.goaway()
         front.batch.flush()
+
+    def _turn_away(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.conn.eof()
+        self.conn.out.clear()
+        self.close()
 
     def send(self, stream: Stream, pieces: list[bytes]) -> None:
         """Send pieces of a response."""
@@ -200,7 +211,25 @@ class ClientConnection(Edge):
         self.conn.bound(limits.max_streams_per_connection, limits.max_metadata_bytes)
         self.touch()
 
-    def goaway(self, last: int | None = None) -> None:
-        """Ask the client to go elsewhere; calls up to stream `last`, by default the newest seen, are still taken."""
-        self.conn.goaway(last=last)
+    def leave(self) -> None:
+        """Ask the client to go elsewhere, and to say when it has heard: what comes before is taken."""
+        self.conn.goaway(last=MAX_ID)
+        self.conn.ping(_HEARD)
         self.touch()
+
+    def on_pong(self, payload: bytes) -> None:
+        """Take no new calls once the client has heard that it should leave (RFC 9113, section 6.8)."""
+        if payload == _HEARD and self.front.leaving:
+            self.goaway()
+
+    def goaway(self) -> None:
+        """Take no call above the newest that has come."""
+        if not self.has_left:
+            self.has_left = True
+            self.conn.goaway()
+            self.touch()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a call is open, or an answer not sent in full."""
+        return bool(self.conn.open_streams) or bool(self.transport and self.transport.get_write_buffer_size())

@@ -8,12 +8,15 @@ from fourplane_core.outcomes import Outcome, Refusal
 from fourplane_http2 import Stream
 from fourplane_worker.front import reply
 from fourplane_worker.front.head import Head
+from fourplane_worker.front.messages import BadMessageError
 from fourplane_worker.telemetry.cells import Series
 
 if TYPE_CHECKING:
     from fourplane_worker.front.client import ClientConnection
     from fourplane_worker.front.front import Front
 
+MAX_HELD_BYTES = 256 << 20
+"""What one process keeps of compressed messages, over all calls: they must be whole before they can be read."""
 NO_ERROR, CANCEL = 0, 8
 """HTTP/2 error codes for RST_STREAM (RFC 9113, section 7)."""
 
@@ -27,6 +30,7 @@ class Exchange:
         "done",
         "front",
         "head",
+        "held",
         "owed",
         "replied",
         "series",
@@ -48,6 +52,8 @@ class Exchange:
         self.done = False
         self.replied = False
         self.owed = 0
+        self.held = 0
+        """Bytes of compressed messages, and of what they inflated to, that this call keeps in memory."""
         self.series: Series = front.cells.unrouted
         tracing = front.tracing
         self.span = tracing.begin(head) if tracing.active and tracing.wants(head) else None
@@ -110,6 +116,7 @@ class Exchange:
         if self.tick:
             self.front.deadlines.remove(self)
         self.release()
+        self.let_go(self.held)
         self.front.cells.open_calls -= 1
         self.series.ended(outcome, self.front.clock() - self.started)
         if self.span is not None:
@@ -142,6 +149,22 @@ class Exchange:
 
     def reply_sent(self, count: int) -> None:
         """Hear that as many bytes of the response have left."""
+
+    def hold(self, count: int) -> None:
+        """Count bytes that no window bounds, and refuse the call where the process keeps too many of them."""
+        self.held += count
+        self.front.held += count
+        if self.front.held > MAX_HELD_BYTES:
+            raise BadMessageError(
+                Outcome.WORKER_OVERLOADED,
+                "this worker is inflating as many messages as it may; try again, or send them uncompressed",
+            )
+
+    def let_go(self, count: int) -> None:
+        """Count bytes as passed on or dropped."""
+        count = min(count, self.held)
+        self.held -= count
+        self.front.held -= count
 
     def pay(self, count: int) -> None:
         """Let the client send as many bytes again as have been passed on."""

@@ -2,12 +2,13 @@
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 
 from fourplane_core.control.plan import Planner
 from fourplane_core.control.snapshot import Limits, PoolName
 from fourplane_core.outcomes import Outcome, Refusal
-from fourplane_http2 import MAX_ID, encode_field
+from fourplane_http2 import encode_field
 from fourplane_worker.front.client import ClientConnection
 from fourplane_worker.front.deadlines import Deadlines
 from fourplane_worker.front.edge import Batch
@@ -25,31 +26,44 @@ _BEFORE_A_SNAPSHOT = Limits(
     max_deadline_ms=300_000,
     max_stream_ms=3_600_000,
 )
-_ROUND_TRIP_S = 0.2
-"""How long calls may still arrive from clients that have not read our GOAWAY."""
+_ROUND_TRIP_S = 2.0
+"""How long a client that is asked to leave may take to say that it has heard; calls that it had sent came before."""
+_LOOK_EVERY_S = 0.01
 
 
 class Front:
     """What all connections of one process share."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, cells: Cells, tracing: Tracing) -> None:
-        """Start without a snapshot: every request is refused until one is activated."""
-        self.clock = loop.time
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        cells: Cells,
+        tracing: Tracing,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Start without a snapshot: every request is refused until one is activated.
+
+        The clock counts seconds as the loop does, but finer: a loop may know whole milliseconds only.
+        """
+        self.clock = clock
         self.batch = Batch()
         self.deadlines = Deadlines(loop)
         self.cells = cells
         self.tracing = tracing
-        self.sequences = Sequences(loop.time)
+        self.sequences = Sequences(clock)
         self.clients: set[ClientConnection] = set()
         self.serving: Serving | None = None
         self.limits = _BEFORE_A_SNAPSHOT
         self.digest_block = b""
+        self.leaving = False
+        """Whether nobody is accepted any more, and clients are asked to go."""
         self.draining = False
+        """Whether all clients have gone, or had the time to: no new call is taken."""
         self.held = 0
         """Bytes that calls keep of compressed messages."""
         self.no_snapshot = Refusal(Outcome.SNAPSHOT_MISSING, "this worker has no configuration yet; try again")
         self.pools: dict[PoolName, Pool] = {}
-        self.local = Pool("local", self.batch, loop.time)
+        self.local = Pool("local", self.batch, clock)
         self.local_secret = b""
         """How engines break their models' contracts, by pool, endpoint and engine model."""
         self._loop = loop
@@ -97,24 +111,27 @@ class Front:
         return int(server.sockets[0].getsockname()[1])
 
     async def drain(self, grace_s: float) -> None:
-        """Stop: accept nobody, let calls in flight end for a while, then close."""
+        """Stop: accept nobody, let calls in flight end for a while and their answers be read, then close."""
+        deadline = self.clock() + grace_s
+        self.leaving = True
         for server in self._servers:
             server.close()
-        self._goaway(MAX_ID)
-        await asyncio.sleep(min(_ROUND_TRIP_S, grace_s))
+        for client in tuple(self.clients):
+            client.leave()
+        self.batch.flush()
+        await self._while(lambda client: not client.has_left, min(deadline, self.clock() + _ROUND_TRIP_S))
         self.draining = True
-        self._goaway(None)
-        deadline = self.clock() + grace_s
-        while self.cells.open_calls and self.clock() < deadline:  # noqa: ASYNC110 - no call pays for telling us
-            await asyncio.sleep(0.02)
+        for client in tuple(self.clients):
+            client.goaway()
+        self.batch.flush()
+        await self._while(lambda client: client.is_busy, deadline)
         for client in tuple(self.clients):
             client.close()
         for pool in (*self.pools.values(), self.local):
             pool.close()
         await asyncio.sleep(0)
 
-    def _goaway(self, last: int | None) -> None:
-        """Tell every client; first that no call is lost that is on its way (RFC 9113, section 6.8)."""
-        for client in tuple(self.clients):
-            client.goaway(last)
-        self.batch.flush()
+    async def _while(self, waits: Callable[[ClientConnection], bool], deadline: float) -> None:
+        """Wait as long as any client makes it, or until the deadline."""
+        while any(map(waits, self.clients)) and self.clock() < deadline:  # noqa: ASYNC110 - no call pays for telling us
+            await asyncio.sleep(_LOOK_EVERY_S)

@@ -13,6 +13,7 @@ from fourplane_http2 import Stream
 from fourplane_wire.oip import stream_error
 from fourplane_worker.front import reply
 from fourplane_worker.front.branch import METHOD, Branch
+from fourplane_worker.front.branches import Branches
 from fourplane_worker.front.engines import EngineConnection
 from fourplane_worker.front.exchange import Exchange
 from fourplane_worker.front.head import Head
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["METHOD", "Streaming"]
 
-MAX_BRANCHES = 64
-"""Engine streams that one client's stream may have open."""
 _MAX_TOLD = 16
 """Targets that the trailers name."""
 _JOIN_BELOW = 1 << 16
@@ -40,13 +39,13 @@ class Streaming(Exchange):
 
     __slots__ = (
         "_advancing", "_asked", "_begun", "_branches", "_current", "_ending", "_held", "_incoming", "_injected",
-        "_order", "_refusal", "_taken", "_told", "waits", "writer",
+        "_order", "_packed", "_refusal", "_taken", "_told", "waits", "writer",
     )  # fmt: skip
 
     def __init__(self, front: "Front", client: "ClientConnection", stream: Stream, head: Head, started: float) -> None:
         """Begin with the call's head."""
         super().__init__(front, client, stream, head, started)
-        self._branches: dict[tuple[str, ...], Branch] = {}
+        self._branches = Branches()
         self._held = b""
         self._advancing = False
         self._told: dict[Target, None] = {}
@@ -68,6 +67,7 @@ class Streaming(Exchange):
         self._refusal: Refusal | None = None
         self._begun = False
         self._taken = 0
+        self._packed = 0
 
     def about(self) -> Mapping[str, str]:
         """Name the models in errors."""
@@ -118,8 +118,7 @@ class Streaming(Exchange):
             pos = incoming.feed(self._held, pos)
             self._taken += pos - before
             if incoming.compressed:
-                self.pay(self._taken)
-                self._taken = 0
+                self._keep(incoming, pos - before)
         if incoming.ready:
             if self._current is None and self._refusal is None:
                 self._plan()
@@ -128,6 +127,16 @@ class Streaming(Exchange):
             elif self._current is not None and self.waits is None:
                 self._pump(self._current)
         return pos
+
+    def _keep(self, incoming: Incoming, taken: int) -> None:
+        """Count a compressed message as kept: its window is given back at once, since it may be larger than that."""
+        self.pay(self._taken)
+        self._taken = 0
+        self._packed += taken
+        self.hold(taken)
+        if incoming.complete:
+            self.let_go(self._packed)
+            self.hold(incoming.size)
 
     def _plan(self) -> None:
         front, incoming = self.front, self._incoming
@@ -152,30 +161,21 @@ class Streaming(Exchange):
 
     def _choose(self, target: Target, engine: EngineConnection | None) -> None:
         """Find or open the branch for a request; sequences live at the engine that they began with."""
-        route, backend, scan = target.plan.route, target.plan.backend, self._incoming.scan
-        if scan.sequence:
-            engine = engine or target.pool.pick(backend.model)
-        address = engine.endpoint.address if engine is not None else ""
-        key = (route.model, route.version, backend.pool, backend.model, backend.version, address)
-        branch = self._branches.get(key)
-        if branch is None and engine is not None:
-            # Where a sequence began while its pool was being connected, its branch is known without an address.
-            other = self._branches.get((*key[:-1], ""))
-            branch = other if other and other.engine and other.engine.endpoint is engine.endpoint else None
+        model = target.plan.backend.model
+        if self._incoming.scan.sequence:
+            engine = engine or target.pool.pick(model)
+        branch = self._current = self._branches.find(target, engine)
         if branch is not None:
-            self._current = branch
             if branch.engine is not None:
                 self.opened(branch, branch.engine)
             return
-        if len(self._branches) >= MAX_BRANCHES:
-            raise BadMessageError(Outcome.MESSAGE_TOO_LARGE, f"one stream may use {MAX_BRANCHES} models; open another")
-        branch = self._current = self._branches[key] = Branch(self, target)
-        engine = engine or target.pool.pick(backend.model)
+        branch = self._current = self._branches.add(Branch(self, target), engine)
+        engine = engine or target.pool.pick(model)
         if engine is not None:
             branch.open(engine)
         else:
             self.waits = branch
-            target.pool.wait(branch.connected, backend.model)
+            target.pool.wait(branch.connected, model)
 
     def opened(self, branch: Branch, engine: EngineConnection) -> None:
         """Hear that a branch has its engine: a sequence stays with it."""
@@ -183,7 +183,7 @@ class Streaming(Exchange):
 
     def without(self, branch: Branch, refusal: Refusal) -> None:
         """Hear that a branch gets no engine: its request is answered with the reason."""
-        self._branches = {key: other for key, other in self._branches.items() if other is not branch}
+        self._branches.remove(branch)
         self._current = None
         self._refusal = refusal
 
@@ -205,6 +205,7 @@ class Streaming(Exchange):
         if refusal.outcome in _ENDS_THE_STREAM:
             self.refuse_with(refusal)
             return
+        self.let_go(incoming.waiting if incoming.compressed else 0)
         incoming.body, incoming.waiting = [], 0
         self.pay(self._taken)
         self._taken = 0
@@ -220,7 +221,7 @@ class Streaming(Exchange):
         if self._incoming.begun:
             raise BadMessageError(Outcome.MESSAGE_MALFORMED, "the stream ended in the middle of a message")
         self._asked = True
-        for branch in self._branches.values():
+        for branch in self._branches:
             branch.half_close()
         self.finish()
 
@@ -261,7 +262,7 @@ class Streaming(Exchange):
             out, self._injected = self._injected, []
             self._order.append((None, sum(map(len, out))))
             self.client.send(self.stream, out)
-        for branch in self._branches.values():
+        for branch in self._branches:
             if branch.parked:
                 data, branch.parked = b"".join(branch.parked), []
                 self.write(branch, data)
@@ -270,10 +271,9 @@ class Streaming(Exchange):
 
     def finish(self) -> None:
         """End the stream well, once the client has and every branch has."""
-        branches = self._branches.values()
         if not self._asked or self.done or self._injected:
             return
-        if all(branch.finished and not branch.parked for branch in branches):
+        if all(branch.over for branch in self._branches):
             self.end(Outcome.OK, reply.OK_STATUS)
 
     def reply_sent(self, count: int) -> None:
@@ -292,6 +292,6 @@ class Streaming(Exchange):
 
     def release(self) -> None:
         """Cancel the engines' work."""
-        for branch in self._branches.values():
+        for branch in self._branches:
             branch.cancel()
-            branch.target.series.messages_out += branch.outgoing.count
+            branch.count()

@@ -81,6 +81,10 @@ class Unary(Exchange):
         self.owed += len(data)
         if incoming.compressed:
             self.pay(len(data))
+            self.hold(len(data))
+            if incoming.complete:
+                self.let_go(self.held)
+                self.hold(incoming.size)
 
     def _plan(self) -> None:
         serving = self.front.serving
@@ -154,6 +158,8 @@ class Unary(Exchange):
         """Let the client send more, as far as the engine has taken."""
         if not self.incoming.complete:
             self.pay(count)
+        elif self.held:
+            self.let_go(count)
 
     # From the engine.
 
