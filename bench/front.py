@@ -36,6 +36,7 @@ REQUESTS = {"64 B": 30_000, "64 KiB": 4_000, "1 MiB": 400}
 TRITON_SHARE = 10
 """The real engine is slower: it gets a tenth of the requests."""
 CONNECTIONS, STREAMS = 4, 8
+BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +151,29 @@ def _line(row: list[Figure]) -> str:
     return f"{first.engine:7} {first.kind:7} {first.size:7} CPU µs: {cells}   ratios: {ratios}"
 
 
+def document(path: Path, figures: list[Figure], repeats: int) -> None:
+    """Write the figures into a document, between its markers."""
+    names = list(dict.fromkeys(figure.proxy for figure in figures))
+    rows = [figures[at : at + len(names)] for at in range(0, len(figures), len(names))]
+    lines = [
+        f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; "
+        f"{CONNECTIONS} connections with {STREAMS} requests each, {MESSAGES_PER_STREAM} to a stream; "
+        f"median of {repeats} repeats ± spread; a dash: requests failed.",
+        "",
+        "| engine | call | tensor | " + " | ".join(f"{name} µs" for name in names) + " | "
+        + " | ".join(f"{name} / {names[0]}" for name in names[1:]) + " |",
+        "|" + "---|" * (2 * len(names) + 2),
+    ]  # fmt: skip
+    for row in rows:
+        costs = [f"{figure.cpu_us:.1f} ± {figure.spread_us:.1f}" for figure in row]
+        ratios = [f"{figure.cpu_us / row[0].cpu_us:.1f}" for figure in row[1:]]
+        cells = [row[0].engine, row[0].kind, row[0].size, *costs, *ratios]
+        lines.append("| " + " | ".join("-" if cell.startswith("nan") else cell for cell in cells) + " |")
+    before, _, rest = path.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    path.write_text(f"{before}{BEGIN}\n" + "\n".join(lines) + f"\n{END}{after}")
+
+
 def main() -> None:
     """Run the comparison."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -176,6 +200,8 @@ def main() -> None:
     if "triton" in engines:
         with triton_engine(say) as port:
             figures += run("triton", port, TRITON_SHARE, repeats, say)
+    if arguments.document:
+        document(arguments.document, figures, repeats)
     if arguments.json:
         machine = {"platform": platform.platform(), "cores": os.cpu_count(), "python": platform.python_version()}
         print(
