@@ -1,11 +1,11 @@
 """Folders to compilations: which runtime is meant, and the compiler's diagnostics as findings on lines of files."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from fourplane_api import ModelRoute, Problem, RuntimeDeployment
 from fourplane_cli.exits import ProblemsError
-from fourplane_cli.folder import Finding, Folder, routes_of
+from fourplane_cli.folder import Finding, Folder
 from fourplane_compiler.compilation import Compilation, compile_all
 from fourplane_compiler.diagnostics import Diagnostic, Reason, Severity, SourceRef
 from fourplane_compiler.sources import Broken, Resource, ref_of
@@ -17,6 +17,26 @@ def compile_folder(folder: Folder, runtime: str, last_good: Snapshot | None = No
     deployment = folder.resources[SourceRef(RuntimeDeployment.__name__, runtime)]
     routes = [*routes_of(folder, runtime), *_unread(folder, last_good)]
     return compile_all(runtime, [deployment, *routes], last_good)
+
+
+def routes_of(folder: Folder, runtime: str) -> Iterator[Resource | Broken]:
+    """Yield the routes to compile with a runtime: its own, and where it is the only one, every other route too."""
+    runtimes = folder.runtimes()
+    for resource in folder.resources.values():
+        if ref_of(resource).kind != ModelRoute.__name__:
+            continue
+        if len(runtimes) == 1 or _named(folder, resource) == runtime:
+            yield resource
+
+
+def _named(folder: Folder, resource: Resource | Broken) -> str:
+    """Return the runtime that a route names, as far as it can be read."""
+    ref = ref_of(resource)
+    data = folder.documents[ref].data
+    spec = data.get("spec") if isinstance(data, Mapping) else None
+    reference = spec.get("runtimeRef") if isinstance(spec, Mapping) else None
+    name = reference.get("name") if isinstance(reference, Mapping) else None
+    return f"{ref.name.partition('/')[0]}/{name}"
 
 
 def _unread(folder: Folder, last_good: Snapshot | None) -> Iterator[Broken]:

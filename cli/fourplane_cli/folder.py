@@ -8,7 +8,17 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from fourplane_api import KINDS, InvalidResourceError, ModelRoute, Problem, RuntimeDeployment, is_ours, parse
+from fourplane_api import (
+    API_VERSION,
+    GROUP,
+    KINDS,
+    InvalidResourceError,
+    Problem,
+    RuntimeDeployment,
+    is_ours,
+    parse,
+)
+from fourplane_api.problems import did_you_mean
 from fourplane_cli.documents import Document, UnreadableError, is_mapping, parse_documents, pieces_of, read_text
 from fourplane_cli.walking import is_below, resolved, yaml_files
 from fourplane_compiler.diagnostics import Severity, SourceRef
@@ -23,6 +33,8 @@ class Trouble(StrEnum):
     """The file is not there, not readable, or no YAML."""
     NOT_A_RESOURCE = "NotAResource"
     """A document of our group that has no name, or a kind that the group lacks."""
+    OTHER_GROUP = "OtherGroup"
+    """A document of a kind of ours, and of another group: a slip, most likely."""
     NOTHING_FOUND = "NothingFound"
     """No resource was found at all."""
 
@@ -74,14 +86,22 @@ def read_folder(root: Path, files: "Files | None" = None) -> Folder:
         # What stands in a model repository belongs to the models.
         if not any(is_below(real, place) for place in repositories if place != whole):
             _add(folder, file)
-    if not folder.resources and not folder.findings:
+    if not folder.resources and all(one.severity is not Severity.ERROR for one in folder.findings):
         folder.findings.append(
             _finding(root, 1, Trouble.NOTHING_FOUND, "no resource of fourplane.dev was found", _EMPTY)
         )
     return folder
 
 
-_Outcome: TypeAlias = Resource | Broken | InvalidResourceError | str | None
+@dataclass(frozen=True, slots=True)
+class _Stranger:
+    """A resource of another group, of a kind of ours."""
+
+    message: str
+    remedy: str
+
+
+_Outcome: TypeAlias = Resource | Broken | InvalidResourceError | _Stranger | str | None
 """What became of a document: a resource, none, a note on why it was passed over, or nothing to say."""
 
 
@@ -172,6 +192,8 @@ def _file(documents: Iterable[tuple[Document, _Outcome]]) -> _File:
         repositories += _repositories(document.data)
         if isinstance(outcome, str):
             notes.append(f"{document.path}:{document.line}: {outcome}")
+        elif isinstance(outcome, _Stranger):
+            findings.append(_of_another_group(document, outcome))
         elif isinstance(outcome, InvalidResourceError):
             findings += _no_resource(document, outcome)
         elif outcome is not None:
@@ -189,11 +211,23 @@ def _outcome(data: Any) -> _Outcome:
     if not is_mapping(data) or "apiVersion" not in data or "kind" not in data:
         return "passed over, since it has no apiVersion and kind"
     if not is_ours(data):
-        return f"passed over, since {data['kind']} of {data['apiVersion']} is not fourplane's"
+        kind, version = data["kind"], data["apiVersion"]
+        if isinstance(kind, str) and kind in KINDS and isinstance(version, str):
+            return _stranger(kind, version)
+        return f"passed over, since {kind} of {version} is not fourplane's"
     try:
         return parse(data)
     except InvalidResourceError as error:
         return Broken.of(error, data) if error.kind in KINDS and error.name else error
+
+
+def _stranger(kind: str, version: str) -> _Stranger:
+    group = version.rpartition("/")[0]
+    of = f"of {group}" if group else "of no group"
+    return _Stranger(
+        f"this {kind} is {of}, not of {GROUP}: it is passed over",
+        did_you_mean(group, [GROUP]) or f"write {API_VERSION} if it is meant for fourplane",
+    )
 
 
 def _add(folder: Folder, file: _File) -> None:
@@ -208,6 +242,12 @@ def _add(folder: Folder, file: _File) -> None:
 def _twice(ref: SourceRef, first: Document) -> Broken:
     message = f"{ref} is there twice: also at {first.path}:{first.line}"
     return Broken(ref=ref, problems=(Problem("metadata.name", message, "remove or rename one of the two"),))
+
+
+def _of_another_group(document: Document, stranger: _Stranger) -> Finding:
+    line = document.line_of("apiVersion")
+    finding = _finding(document.path, line, Trouble.OTHER_GROUP, stranger.message, stranger.remedy)
+    return replace(finding, severity=Severity.WARNING, field="apiVersion")
 
 
 def _no_resource(document: Document, error: InvalidResourceError) -> Iterator[Finding]:
@@ -241,26 +281,6 @@ def _unreadable(path: Path, error: UnreadableError) -> Finding:
 
 def _finding(path: Path, line: int, reason: Trouble, message: str, remedy: str) -> Finding:
     return Finding(path=path, line=line, severity=Severity.ERROR, reason=reason.value, message=message, remedy=remedy)
-
-
-def routes_of(folder: Folder, runtime: str) -> Iterator[Resource | Broken]:
-    """Yield the routes to compile with a runtime: its own, and where it is the only one, every other route too."""
-    runtimes = folder.runtimes()
-    for resource in folder.resources.values():
-        if ref_of(resource).kind != ModelRoute.__name__:
-            continue
-        if len(runtimes) == 1 or _named(folder, resource) == runtime:
-            yield resource
-
-
-def _named(folder: Folder, resource: Resource | Broken) -> str:
-    """Return the runtime that a route names, as far as it can be read."""
-    ref = ref_of(resource)
-    data = folder.documents[ref].data
-    spec = data.get("spec") if isinstance(data, Mapping) else None
-    reference = spec.get("runtimeRef") if isinstance(spec, Mapping) else None
-    name = reference.get("name") if isinstance(reference, Mapping) else None
-    return f"{ref.name.partition('/')[0]}/{name}"
 
 
 _YOUNG_NS = 2_000_000_000

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fourplane_api import ModelRoute, Problem, RuntimeDeployment
-from fourplane_cli.compiling import choose_runtime, findings_of
+from fourplane_cli.compiling import choose_runtime, findings_of, routes_of
 from fourplane_cli.exits import ProblemsError
-from fourplane_cli.folder import Files, Finding, Folder, Trouble, read_folder, routes_of
+from fourplane_cli.folder import Files, Finding, Folder, Trouble, read_folder
 from fourplane_compiler.compilation import Compilation, blank, compile_runtime
 from fourplane_compiler.diagnostics import Severity, SourceRef
 from fourplane_compiler.differences import Difference, differences
@@ -31,6 +31,8 @@ class Reading:
     snapshot: Snapshot | None = None
     """What is to be served; None where nothing can be."""
     findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What was passed over, and why."""
     held: tuple[SourceRef, ...] = ()
     """Resources in their last good form, since the file that held them can't be read in full."""
     differences: tuple[Difference, ...] = ()
@@ -66,7 +68,7 @@ class Sources:
         try:
             runtime = self._runtime(folder)
         except ProblemsError as error:
-            return Reading(failure=error.message, findings=tuple(folder.findings))
+            return Reading(failure=error.message, findings=tuple(folder.findings), notes=tuple(folder.notes))
         resources = {SourceRef(RuntimeDeployment.__name__, runtime): folder.resources.get(_ref(runtime))}
         resources |= {ref_of(route): route for route in routes_of(folder, runtime)}
         found = {ref: resource for ref, resource in resources.items() if resource is not None}
@@ -132,6 +134,7 @@ class Sources:
             encoded=encoded,
             snapshot=after,
             findings=findings,
+            notes=tuple(folder.notes),
             held=held,
             differences=differences(before, after) if before and after and before.digest != after.digest else (),
             seconds=time.perf_counter() - begun,

@@ -44,3 +44,19 @@ def test_problems_are_told_when_they_change(said):
     assert said(first=True, findings=(FINDING,)) == ["a.yaml:3: error: it is wrong [Invalid]", "    correct it"]
     assert said(findings=(FINDING,)) == []
     assert said() == ["sources: all problems are gone"]
+
+
+def note(number, *, line=1):
+    return f"{number}.yaml:{line}: passed over"
+
+
+def test_notes_are_told_once_and_when_they_change(said):
+    assert said(first=True, notes=(note(1),)) == [f"note: {note(1)}"]
+    assert said(notes=(note(1, line=7),)) == []
+    assert said(notes=(note(1), note(2))) == [f"note: {note(2)}"]
+
+
+def test_of_many_notes_there_are_a_few_and_the_number_of_the_others(said):
+    *shown, rest = said(first=True, notes=tuple(map(note, range(10))))
+    assert shown == [f"note: {note(number)}" for number in range(3)]
+    assert rest == "note: and 7 more; `fourplane validate` lists them"
