@@ -22,10 +22,13 @@ class Publisher:
     """The newest decision that is known."""
     _on_disk: Digest | None = None
     """What the activation in the store decides, where all of it is there whole."""
+    problems: tuple[StoreError, ...] = ()
+    """What was wrong with the store at the beginning; what is published goes on without it."""
     _epoch: int = field(default=1)
 
     def begin(self) -> Snapshot | None:
         """Look at what is there, and return the last good snapshot; blocks."""
+        self.problems = activations.troubles(self.state, self.keyring)
         known = sorted(activations.known(self.state, self.keyring), key=lambda each: (each.epoch, each.sequence))
         if not known:
             return None
@@ -35,8 +38,9 @@ class Publisher:
         for digest in candidates:
             try:
                 snapshot = snapshots.read(self.state, digest, self.keyring).snapshot
-            except StoreError:
-                continue  # the supervisor says what is wrong with it; here it only can't be the seed
+            except StoreError as error:
+                self.problems += (error,)
+                continue
             self._on_disk = digest if digest == self._decided() else None
             return snapshot
         return None

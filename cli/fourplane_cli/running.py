@@ -16,6 +16,7 @@ from fourplane_cli.exits import ProblemsError
 from fourplane_cli.progress import Progress
 from fourplane_cli.publishing import Publisher
 from fourplane_cli.sources import Reading, Sources
+from fourplane_cli.waiting import say_what_is_missing
 from fourplane_cli.watch import edits
 from fourplane_core.control.snapshot import Snapshot
 from fourplane_wire.signing import Keyring
@@ -83,8 +84,12 @@ class Running:
     async def _begin(self, reading: Reading | None) -> None:
         """Compile and publish before anything is started; without anything to serve there is nothing to start."""
         state = self.state
+        if state.is_decided and not keys.is_there(state):
+            self._progress.warn("store", f"{state.keys}: the signing key is gone; a new one is made")
         self._publisher = Publisher(state, keys.signing_key(state), Keyring(keys.trusted_keys(state)))
         last_good = await asyncio.to_thread(self._publisher.begin)
+        for problem in self._publisher.problems:
+            self._progress.warn("store", str(problem))
         self._repositories = _recall(state)
         if reading is None or last_good is not None:
             reading = await self._read_first(last_good)
@@ -174,7 +179,11 @@ class Running:
     async def _until_ready(self, ready: Callable[[], Awaitable[None]]) -> None:
         await self.supervisor.accepting()
         self._say_where()
-        await self.supervisor.everything_up()
+        waiting = asyncio.create_task(say_what_is_missing(self.supervisor.status, self._progress))
+        try:
+            await self.supervisor.everything_up()
+        finally:
+            waiting.cancel()
         self._progress.say("ready", f"clients connect to {self.supervisor.listen}")
         await ready()
 

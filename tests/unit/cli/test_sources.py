@@ -175,9 +175,21 @@ def test_a_damaged_store_is_written_anew_at_the_next_start(state, folder):
     state.shard(next(iter(one.shards))).write_bytes(b"rubbish")
     publisher, last_good = a_publisher(state)
     assert last_good is None
+    assert [problem.path.parent for problem in publisher.problems] == [state.shards]
     assert publisher.publish("default/demo", one) is not None
     assert decided(state) == (2, 1, one.digest)
     snapshots.read(state, one.digest, ring(state))
+
+
+def test_decisions_that_can_not_be_read_are_told_apart_from_none(state, folder):
+    assert a_publisher(state)[0].problems == ()
+    a_publisher(state)[0].publish("default/demo", encoded(folder))
+    assert a_publisher(state)[0].problems == ()
+    activations.accept(state, b"rubbish")
+    state.activation.write_bytes(b"rubbish")
+    publisher, last_good = a_publisher(state)
+    assert last_good is None
+    assert [problem.path for problem in publisher.problems] == [state.activation, state.accepted]
 
 
 def test_a_new_epoch_is_above_what_was_taken_when_the_activation_is_lost(state, folder):

@@ -1,6 +1,7 @@
 """`fourplane up` up to the moment when processes would be started."""
 
 import asyncio
+import re
 import time
 
 import pytest
@@ -115,3 +116,21 @@ def test_broken_sources_are_no_reason_not_to_go_on_from_what_there_is(folder, ca
     capsys.readouterr()
     assert begin(folder).activation.read_bytes() == before
     assert "is no valid YAML" in capsys.readouterr().err
+
+
+def test_damage_in_the_store_is_told_even_though_it_is_written_anew(folder, capsys):
+    state = begin(folder)
+    for shard in state.shards.iterdir():
+        shard.write_bytes(b"rubbish")
+    begin(folder)
+    assert re.search(r"store .*/store/shards/\w+: .*", capsys.readouterr().err)
+    begin(folder)
+    assert "store " not in capsys.readouterr().err
+
+
+def test_a_signing_key_that_is_gone_is_told(folder, capsys):
+    state = begin(folder)
+    assert "signing key" not in capsys.readouterr().err
+    (state.keys / "signing.key").unlink()
+    begin(folder)
+    assert "the signing key is gone; a new one is made" in capsys.readouterr().err

@@ -52,6 +52,19 @@ def check_newer(path: Path, offered: Activation, taken: Activation | None) -> No
     )
 
 
+def troubles(state: StateFolder, keyring: Keyring) -> tuple[StoreError, ...]:
+    """Return what is wrong with the decisions that are there: `known` passes over them."""
+    found = []
+    for path in (state.activation, state.accepted):
+        try:
+            read(path, keyring)
+        except MissingError:
+            continue
+        except StoreError as error:
+            found.append(error)
+    return tuple(found)
+
+
 def known(state: StateFolder, keyring: Keyring) -> tuple[Activation, ...]:
     """Return what was decided and taken so far, as far as it verifies: what a new writer must go beyond."""
     found = []

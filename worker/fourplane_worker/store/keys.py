@@ -14,6 +14,11 @@ SIGNING_KEY = "signing.key"
 _PUBLIC = "*.pub"
 
 
+def is_there(state: StateFolder) -> bool:
+    """Tell whether the folder has a signing key."""
+    return files.stamp(state.keys / SIGNING_KEY) is not None
+
+
 def signing_key(state: StateFolder) -> SigningKey:
     """Return the folder's signing key; make one at the first use, and put its public half beside it."""
     path = state.keys / SIGNING_KEY
