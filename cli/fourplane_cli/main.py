@@ -1,11 +1,16 @@
 """The `fourplane` command: a table of commands, each loaded when it is used."""
 
+import contextlib
+import os
+import sys
 from importlib import import_module
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import click
 from click.shell_completion import CompletionItem
 
+from fourplane_cli.exits import FilesError
 from fourplane_cli.teaching import Group
 
 
@@ -53,6 +58,16 @@ class LazyGroup(Group):
             raise TypeError(f"{entry.target} is no command")
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; a file that it can't write, standard output included, is a failure of one line."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise  # click ends quietly: whoever reads wants no more
+        except OSError as error:
+            _drop_output()
+            raise FilesError(f"{error.filename or 'output'}: {error.strerror or error}") from error
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without loading them."""
         del ctx
@@ -65,6 +80,12 @@ class LazyGroup(Group):
             CompletionItem(name, help=entry.summary) for name, entry in COMMANDS.items() if name.startswith(incomplete)
         ]
         return found + click.Command.shell_complete(self, ctx, incomplete)
+
+
+def _drop_output() -> None:
+    """Let what could not be written go: Python would try again at its end, and change the exit code."""
+    with contextlib.suppress(OSError, ValueError), Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 @click.group(

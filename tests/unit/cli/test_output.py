@@ -1,5 +1,8 @@
 """Values on stdout."""
 
+import errno
+
+import click
 import pytest
 from cli_folders import RUNTIME, a_folder, a_route, run
 
@@ -40,3 +43,17 @@ def test_lists_and_truths_in_tables_are_not_those_of_python(tmp_path):
     assert [len(name) for name in verified["keyIds"].split(",")] == [16, 16]
     (candidate,) = rows("explain", "route", "r", folder)
     assert candidate["resolved"] == candidate["chosen"] == "true"
+
+
+def test_an_output_that_takes_nothing_is_a_failure_of_one_line(tmp_path, monkeypatch):
+    folder = a_folder(tmp_path / "resources", {"runtime.yaml": RUNTIME})
+    echo = click.echo
+
+    def full(message="", *, err=False, **options):
+        if not err:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        echo(message, err=err, **options)
+
+    monkeypatch.setattr("fourplane_cli.validate.click.echo", full)
+    result = run("validate", folder, code=4)
+    assert result.output == "Error: output: No space left on device\n"
