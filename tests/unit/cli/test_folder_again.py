@@ -45,6 +45,7 @@ DOCUMENTS = st.sampled_from(
         yaml.safe_dump({"kind": "List", "items": [yaml.safe_load(a_route(name)) for name in "rst"]}),
         "apiVersion: fourplane.dev/v1alpha1\nkind: ModelRout\nmetadata: {name: x}\n",
         "apiVersion: v1\nkind: ConfigMap\n",
+        "metadata: {name: x}\nkind: ModelRoute\napiVersion: v1\n",
         "# nothing\n",
         "\n\n",
         "a: [\n",
