@@ -25,6 +25,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import grpc
 from proxies import Proxy, free_port, grpc_aio, nginx, wait_for_port, worker
 from triton import triton_engine
 
@@ -68,10 +69,10 @@ def field(number: int, value: bytes) -> bytes:
     return bytes((number << 3 | 2,)) + varint(len(value)) + value
 
 
-def request(model: str, size: int) -> bytes:
+def request(model: str, size: int, content: bytes = b"") -> bytes:
     """Return a ModelInferRequest with one FP32 tensor of `size` bytes, as a gRPC message."""
     tensor = field(1, b"x") + field(2, b"FP32") + field(3, varint(1) + varint(size // 4))
-    body = field(1, model.encode()) + field(5, tensor) + field(7, bytes(size))
+    body = field(1, model.encode()) + field(5, tensor) + field(7, content or bytes(size))
     return b"\0" + len(body).to_bytes(4, "big") + body
 
 
@@ -92,6 +93,17 @@ def load(port: int, method: str, payload: Path, count: int) -> float | None:
     if f"{count} succeeded" not in out:
         return None
     return float(out.partition(" req/s")[0].rpartition(" ")[2])
+
+
+def check(proxy: Proxy) -> None:
+    """See that a proxy really brings the engine's answer: a refusal would be an HTTP 200 too, and cheap."""
+    tensor = bytes(range(64))
+    with grpc.insecure_channel(f"127.0.0.1:{proxy.port}") as channel:
+        answer = channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")(
+            request(proxy.model, len(tensor), tensor)[5:], timeout=10
+        )
+    if tensor not in answer:
+        raise SystemExit(f"{proxy.name} does not bring the engine's answer")
 
 
 def measure(proxy: Proxy, kind: str, payload: Path, count: int) -> tuple[float, float]:
@@ -124,6 +136,8 @@ def run(engine: str, port: int, share: int, repeats: int, say: Callable[[str], N
     figures = []
     with ExitStack() as stack, tempfile.TemporaryDirectory() as folder:
         proxies = [stack.enter_context(start(port)) for start in (worker, nginx, grpc_aio)]
+        for proxy in proxies:
+            check(proxy)
         for kind in METHODS:
             for size, count in REQUESTS.items():
                 messages = MESSAGES_PER_STREAM if kind == "stream" else 1
@@ -155,10 +169,13 @@ def document(path: Path, figures: list[Figure], repeats: int) -> None:
     """Write the figures into a document, between its markers."""
     names = list(dict.fromkeys(figure.proxy for figure in figures))
     rows = [figures[at : at + len(names)] for at in range(0, len(figures), len(names))]
-    lines = [
+    about = (
         f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; "
         f"{CONNECTIONS} connections with {STREAMS} requests each, {MESSAGES_PER_STREAM} to a stream; "
-        f"median of {repeats} repeats ± spread; a dash: requests failed.",
+        f"median of {repeats} repeats ± spread; a dash: requests failed."
+    )
+    lines = [
+        about,
         "",
         "| engine | call | tensor | " + " | ".join(f"{name} µs" for name in names) + " | "
         + " | ".join(f"{name} / {names[0]}" for name in names[1:]) + " |",
@@ -174,15 +191,23 @@ def document(path: Path, figures: list[Figure], repeats: int) -> None:
     path.write_text(f"{before}{BEGIN}\n" + "\n".join(lines) + f"\n{END}{after}")
 
 
-def main() -> None:
-    """Run the comparison."""
+def wanted() -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="one repeat of everything")
     parser.add_argument("--json", action="store_true", help="print JSON in place of the table")
+    parser.add_argument("--document", type=Path, metavar="FILE", help="replace the table between the markers of FILE")
     parser.add_argument(
         "--engine", choices=("fake", "triton"), action="append", help="only this engine; may be repeated"
     )
     arguments = parser.parse_args()
+    arguments.engine = arguments.engine or ["fake", "triton"]
+    return arguments
+
+
+def main() -> None:
+    """Run the comparison."""
+    arguments = wanted()
     if missing := [tool for tool in ("h2load", "nginx") if shutil.which(tool) is None]:
         raise SystemExit(f"missing: {', '.join(missing)}; install Debian's nghttp2-client and nginx-light")
     repeats = 1 if arguments.quick else 3
@@ -193,22 +218,18 @@ def main() -> None:
     say(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     say(f"{CONNECTIONS} connections with {STREAMS} requests each; {MESSAGES_PER_STREAM} to a stream; {repeats} repeats")
     figures: list[Figure] = []
-    engines = arguments.engine or ["fake", "triton"]
-    if "fake" in engines:
+    if "fake" in arguments.engine:
         with fake_engine() as port:
             figures += run("fake", port, 1, repeats, say)
-    if "triton" in engines:
+    if "triton" in arguments.engine:
         with triton_engine(say) as port:
             figures += run("triton", port, TRITON_SHARE, repeats, say)
     if arguments.document:
         document(arguments.document, figures, repeats)
     if arguments.json:
         machine = {"platform": platform.platform(), "cores": os.cpu_count(), "python": platform.python_version()}
-        print(
-            json.dumps(
-                {"machine": machine, "time": time.time(), "figures": [asdict(figure) for figure in figures]}, indent=1
-            )
-        )
+        found = [asdict(figure) for figure in figures]
+        print(json.dumps({"machine": machine, "time": time.time(), "figures": found}, indent=1))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Run make targets one after the other and say how long each took: tools/phases.sh MAKE [NEEDED... --] TARGET...
 #
-# Without one of the needed ones nothing else makes sense, so a failure ends the run. Of the others all are run, whatever
-# fails, so that one run tells everything that is wrong.
+# Without the needed ones nothing else makes sense, so a failure among them ends the run, once all of them have said what is
+# missing. Of the others all are run, whatever fails, so that one run tells everything that is wrong.
 set -euo pipefail
 
 readonly make=$1
@@ -39,8 +39,8 @@ summary() {
 
 for phase in "${needed[@]}"; do
     run "$phase"
-    [ ${#failed[@]} -eq 0 ] || { summary; exit 1; }
 done
+[ ${#failed[@]} -eq 0 ] || { summary; exit 1; }
 for phase in "$@"; do
     run "$phase"
 done

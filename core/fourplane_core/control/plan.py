@@ -64,8 +64,8 @@ class Planner:
 
     def plan(self, facts: Facts) -> Plan | Refusal:
         """Choose route and backend for one message."""
-        if not self.snapshot.runtime.anonymous:
-            return _UNAUTHENTICATED
+        if (refusal := self.authenticate()) is not None:
+            return refusal
         found = self.routes.get((facts.model, facts.version))
         if found is None:
             return self._unknown(facts)
@@ -80,6 +80,10 @@ class Planner:
                 "which does not exist; see the route's conditions",
             )
         return chosen
+
+    def authenticate(self) -> Refusal | None:
+        """Refuse a caller whom this snapshot does not serve; it holds for what an earlier one had planned, too."""
+        return None if self.snapshot.runtime.anonymous else _UNAUTHENTICATED
 
     @staticmethod
     def _key(route: Route, facts: Facts) -> int:

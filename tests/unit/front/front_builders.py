@@ -51,8 +51,11 @@ def a_route(model="echo", *backends, version="", deadline_ms=0, affinity=""):
     )
 
 
-def a_planner(*routes, digest="1", pools=("main",), anonymous=True, endpoints=None, **limits):
-    """Return a prepared snapshot whose pools declare every model that a resolved backend names."""
+def a_planner(*routes, digest="1", pools=("main",), anonymous=True, endpoints=None, decoupled=None, **limits):
+    """Return a prepared snapshot whose pools declare every model that a resolved backend names.
+
+    All of them are decoupled, unless `decoupled` says which: plain ones get no engine stream.
+    """
     routes = routes or (a_route(),)
     backends = [backend for route in routes for backend in route.backends if backend.resolved]
     declared = tuple(
@@ -60,7 +63,7 @@ def a_planner(*routes, digest="1", pools=("main",), anonymous=True, endpoints=No
             name=PoolName(pool),
             endpoints=(endpoints or {}).get(pool, ()),
             models=tuple(
-                Model(name=name, decoupled=False, inputs=(), outputs=())
+                Model(name=name, decoupled=decoupled is None or name in decoupled, inputs=(), outputs=())
                 for name in sorted({backend.model for backend in backends if backend.pool == pool})
             ),
         )

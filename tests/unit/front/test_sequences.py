@@ -186,3 +186,11 @@ async def test_a_sequence_that_begins_while_its_pool_is_being_connected_keeps_on
     call = await client.call(b"".join(map(framed, requests)), method=STREAM).done()
     assert call.status == 0
     assert [[r.id for r in stream.requests] for stream in engine.calls] == [["0", "1", "2", "3", "4"]]
+
+
+async def test_a_sequence_ends_where_the_snapshot_no_longer_serves_its_caller(world):
+    _, client = await world.serve()
+    first = a_request(sequence=7, start=True)
+    assert (await client.call(first).done()).status == 0
+    world.activate(digest="b", anonymous=False)
+    assert (await client.call(a_request(sequence=7)).done()).reason == "CALLER_UNAUTHENTICATED"

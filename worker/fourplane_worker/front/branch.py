@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from fourplane_core.outcomes import Outcome
 from fourplane_http2 import Fields, Stream
+from fourplane_wire.oip import RequestScan
 from fourplane_worker.front import reply
 from fourplane_worker.front.engines import EngineConnection
 from fourplane_worker.front.head import timeout_field
@@ -52,6 +53,23 @@ class Branch:
         self.finished = False
 
     @property
+    def bound(self) -> EngineConnection | None:
+        """The engine that every request goes to."""
+        return self.engine
+
+    @property
+    def source(self) -> "Branch":
+        """What is put on the client's stream next."""
+        return self
+
+    def is_full(self, scan: RequestScan) -> bool:  # noqa: ARG002 - a stream takes whatever comes
+        """Tell whether a request must wait."""
+        return False
+
+    def tidy(self) -> None:
+        """Let go of nothing: there is one stream from the first request to the last."""
+
+    @property
     def over(self) -> bool:
         """Whether everything that was asked has been answered and passed on."""
         return self.finished and not self.parked
@@ -95,7 +113,7 @@ class Branch:
             self.open(engine)
         stream.advance()
 
-    def send(self, pieces: list[bytes], owed: int) -> None:
+    def send(self, pieces: list[bytes], owed: int, scan: RequestScan, *, end: bool) -> None:  # noqa: ARG002 - as a lane's
         """Pass pieces of requests on, for which the client's window has not been given back by `owed` bytes."""
         if self.engine is not None and self._leg is not None:
             self._requests.add(sum(map(len, pieces)), owed)
@@ -156,7 +174,7 @@ class Branch:
         if outcome is not Outcome.OK:
             self._stream.end(outcome, status)
         elif self._half_closed:
-            self._stream.finish()
+            self._stream.resume()
         else:
             self._stream.refuse(Outcome.STREAM_INTERRUPTED, "the engine ended the stream before its requests had ended")
 

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from fourplane_core.outcomes import Outcome
 from fourplane_worker.front.branch import Branch
 from fourplane_worker.front.engines import EngineConnection
+from fourplane_worker.front.lane import Lane
 from fourplane_worker.front.messages import BadMessageError
 from fourplane_worker.front.serving import Target
 
 MAX_BRANCHES = 64
-"""Engine streams that one client's stream may have open."""
+"""Models that one client's stream may use at once."""
 
 
 class Branches:
@@ -19,14 +20,14 @@ class Branches:
 
     def __init__(self) -> None:
         """Start without any."""
-        self._by_key: dict[tuple[str, ...], Branch] = {}
-        self._retired: list[Branch] = []
+        self._by_key: dict[tuple[str, ...], Branch | Lane] = {}
+        self._retired: list[Branch | Lane] = []
 
-    def __iter__(self) -> Iterator[Branch]:
+    def __iter__(self) -> Iterator[Branch | Lane]:
         """Go through all of them, those that take no more included."""
         return iter((*self._by_key.values(), *self._retired))
 
-    def find(self, target: Target, engine: EngineConnection | None) -> Branch | None:
+    def find(self, target: Target, engine: EngineConnection | None) -> Branch | Lane | None:
         """Return the open branch that takes a request; with an engine, the one that goes there.
 
         A branch is asked no more once the snapshot no longer names its engine, or changed its bounds.
@@ -43,7 +44,7 @@ class Branches:
             return None
         return branch
 
-    def add(self, branch: Branch, engine: EngineConnection | None) -> Branch:
+    def add(self, branch: Branch | Lane, engine: EngineConnection | None) -> Branch | Lane:
         """Add a branch, where the stream may have one more."""
         if len(self._by_key) + len(self._retired) >= MAX_BRANCHES:
             self._forget_those_over()
@@ -52,7 +53,7 @@ class Branches:
         self._by_key[_key(branch.target, engine)] = branch
         return branch
 
-    def remove(self, branch: Branch) -> None:
+    def remove(self, branch: Branch | Lane) -> None:
         """Forget a branch that got no engine."""
         self._by_key = {key: other for key, other in self._by_key.items() if other is not branch}
 
@@ -65,5 +66,5 @@ class Branches:
 
 def _key(target: Target, engine: EngineConnection | None) -> tuple[str, ...]:
     route, backend = target.plan.route, target.plan.backend
-    address = engine.endpoint.address if engine is not None else ""
+    address = engine.endpoint.address if engine is not None and target.decoupled else ""
     return (route.model, route.version, backend.pool, backend.model, backend.version, address)

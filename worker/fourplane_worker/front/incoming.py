@@ -36,6 +36,11 @@ class Incoming:
         return self.size >= 0 or self.compressed or bool(self._first)
 
     @property
+    def is_held(self) -> bool:
+        """Whether it has bytes that could be passed on."""
+        return self.complete or (self.ready and self.waiting > 0)
+
+    @property
     def ready(self) -> bool:
         """Whether enough is known to plan it."""
         return self.complete or (self.scan.ready and not self.compressed)

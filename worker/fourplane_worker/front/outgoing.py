@@ -80,6 +80,27 @@ class Outgoing:
         return size
 
 
+class AnswerOutgoing(Outgoing):
+    """The message of a ModelInfer call that is to go out on a stream: nested one level deeper."""
+
+    __slots__ = ()
+
+    def _begin(self, data: bytes, pos: int, end: int, out: list[bytes]) -> int:
+        if end - pos < PREFIX_BYTES:
+            return -1
+        size = self._size(data, pos)
+        nested = size + len(self._suffix)
+        head = bytes((STREAM_RESPONSE,)) + varint(nested)
+        out.append(prefix(len(head) + nested) + head)
+        self.count += 1
+        pos += PREFIX_BYTES
+        if end - pos >= size:
+            out += (data[pos : pos + size], self._suffix)
+            return pos + size
+        self._left = size
+        return self._go_on(data, pos, out) if pos < end else pos
+
+
 class StreamOutgoing(Outgoing):
     """The messages of an engine's ModelStreamInfer: the response is nested one level deeper.
 

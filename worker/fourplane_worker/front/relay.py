@@ -1,6 +1,7 @@
 """Calls that the front does not look into: passed to the local services, or to nobody."""
 
 from typing import TYPE_CHECKING
+from urllib.parse import unquote_to_bytes
 
 from fourplane_core.outcomes import Code, Outcome
 from fourplane_http2 import Fields, Stream, encode_field
@@ -95,12 +96,16 @@ class Relay(Exchange):
 
     def _verdict(self, head: reply.EngineHead) -> None:
         self._leg = None
+        outcome = Outcome.OK if head.status == 0 else head.outcome or _UNTYPED.get(head.status, Outcome.WORKER_ERROR)
+        if head.status != 0 and not head.details:
+            said = unquote_to_bytes(head.message).decode("utf-8", "replace")
+            self.end(outcome, reply.status_block(outcome, said, 2 if head.status is None else head.status) + head.block)
+            return
         fields = [encode_field(b"grpc-status", b"%d" % (2 if head.status is None else head.status))]
         if head.message:
             fields.append(encode_field(b"grpc-message", head.message))
         if head.details:
             fields.append(encode_field(b"grpc-status-details-bin", head.details))
-        outcome = Outcome.OK if head.status == 0 else head.outcome or _UNTYPED.get(head.status, Outcome.WORKER_ERROR)
         self.end(outcome, b"".join(fields) + head.block)
 
     def reply_reset(self, code: int) -> None:  # noqa: ARG002 - the services are this worker's own

@@ -1,6 +1,7 @@
 """A snapshot made ready for the front: plans with the bytes that they stand for."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from fourplane_core.control.plan import Metadata, Plan, Planner
 from fourplane_core.control.snapshot import PoolName
@@ -12,11 +13,17 @@ from fourplane_worker.front.incoming import Incoming
 from fourplane_worker.front.pools import Pool
 from fourplane_worker.telemetry.cells import Cells, Series
 
+if TYPE_CHECKING:
+    from fourplane_worker.front.sequences import Pinned
+
 
 class Target:
     """A plan and everything about it that can be encoded once."""
 
-    __slots__ = ("engine_name", "plan", "pool", "public_name", "request_suffix", "response_suffix", "series", "where")
+    __slots__ = (
+        "answer_suffix", "decoupled", "engine_name", "plan", "pool", "public_name", "request_suffix", "response_suffix",
+        "series", "where",
+    )  # fmt: skip
 
     def __init__(self, plan: Plan, pool: Pool, series: Series) -> None:
         """Encode what the plan decided."""
@@ -24,10 +31,13 @@ class Target:
         self.plan = plan
         self.pool = pool
         self.series = series
+        self.decoupled = plan.model is not None and plan.model.decoupled
         self.engine_name = backend.model.encode()
         self.public_name = route.model.encode()
         self.request_suffix = oip.request_suffix(backend.model, backend.version)
         self.response_suffix = oip.response_suffix(route.model, route.version)
+        self.answer_suffix = oip.FINAL_RESPONSE + self.response_suffix
+        """What a response gets that comes from a call and goes out on a stream."""
         self.where = where_block((self,))
 
 
@@ -72,8 +82,10 @@ class Serving:
         """Return the target of an earlier message with the same model and version, where those decided alone."""
         return self._settled.get((scan.model, scan.version))
 
-    def choose(self, incoming: Incoming, metadata: Metadata) -> Target | Refusal:
-        """Plan one message."""
+    def choose(self, incoming: Incoming, metadata: Metadata, pinned: "Pinned | None") -> Target | Refusal:
+        """Plan one message; a sequence keeps its plan, as long as its caller is served at all."""
+        if pinned is not None:
+            return self.planner.authenticate() or pinned.target
         plan = self.planner.plan(incoming.facts(metadata))
         if isinstance(plan, Refusal):
             return plan

@@ -1,11 +1,11 @@
 """ModelStreamInfer: many requests on one stream, for any mix of models, split over engine streams and merged again.
 
-Every (public model, engine model) gets an engine stream of its own: a stream that mixes decoupled and other models, or
-unknown ones, aborts Triton, and so no caller's mix may reach it.
+Every (public model, engine model) is a branch. A decoupled model's is an engine stream of its own; requests to others
+become calls. Triton 2.51 aborts where one stream mixes the two, and crashes where streams of both run side by side, so
+no caller's mix may reach it. What it stands is streams of decoupled models, and any number of calls beside them.
 """
 
-from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from fourplane_core.outcomes import Outcome, Refusal
@@ -15,10 +15,11 @@ from fourplane_worker.front import reply
 from fourplane_worker.front.branch import METHOD, Branch
 from fourplane_worker.front.branches import Branches
 from fourplane_worker.front.engines import EngineConnection
-from fourplane_worker.front.exchange import Exchange
 from fourplane_worker.front.head import Head
 from fourplane_worker.front.incoming import Incoming
-from fourplane_worker.front.messages import BadMessageError, prefix
+from fourplane_worker.front.lane import Lane
+from fourplane_worker.front.merging import Merging, Source
+from fourplane_worker.front.messages import BadMessageError
 from fourplane_worker.front.serving import Target, where_block
 
 if TYPE_CHECKING:
@@ -34,12 +35,12 @@ _ENDS_THE_STREAM = frozenset({Outcome.CALLER_UNAUTHENTICATED, Outcome.SNAPSHOT_M
 """Refusals that hold for every request of the stream; others answer one request, and the stream goes on."""
 
 
-class Streaming(Exchange):
+class Streaming(Merging):
     """One ModelStreamInfer call."""
 
     __slots__ = (
-        "_advancing", "_asked", "_begun", "_branches", "_current", "_ending", "_held", "_incoming", "_injected",
-        "_order", "_packed", "_refusal", "_taken", "_told", "waits", "writer",
+        "_advancing", "_asked", "_begun", "_branches", "_current", "_ending", "_full", "_held", "_incoming", "_packed",
+        "_refusal", "_taken", "_told", "waits",
     )  # fmt: skip
 
     def __init__(self, front: "Front", client: "ClientConnection", stream: Stream, head: Head, started: float) -> None:
@@ -52,18 +53,16 @@ class Streaming(Exchange):
         self._ending = False
         self._asked = False
         """Whether the client has ended and every request was passed on or answered."""
-        self._injected: list[bytes] = []
-        self._order: deque[tuple[Branch | None, int]] = deque()
-        self.waits: Branch | None = None
+        self.waits: Branch | Lane | None = None
         """The branch whose engine must be connected before more is read."""
-        self.writer: Branch | None = None
-        """The branch that is in the middle of a response."""
+        self._full: Branch | Lane | None = None
+        """The branch that must answer before more is read."""
         self._next()
         self.bound(front.limits.max_stream_ms)
 
     def _next(self) -> None:
         self._incoming = Incoming(self.front.limits.max_request_bytes, self.head.encoding)
-        self._current: Branch | None = None
+        self._current: Branch | Lane | None = None
         self._refusal: Refusal | None = None
         self._begun = False
         self._taken = 0
@@ -98,7 +97,7 @@ class Streaming(Exchange):
             return  # a pool that answers at once calls back from within `_choose`: the loop below goes on by itself
         pos, self._advancing = 0, True
         try:
-            while self._goes_on() and (pos < len(self._held) or self._incoming.complete):
+            while self._goes_on() and (pos < len(self._held) or self._incoming.is_held):
                 pos = self._step(pos)
             self._held = self._held[pos:]
             if self._ending and self._goes_on():
@@ -109,7 +108,7 @@ class Streaming(Exchange):
             self._advancing = False
 
     def _goes_on(self) -> bool:
-        return self.waits is None and not self.done
+        return self.waits is None and self._full is None and not self.done
 
     def _step(self, pos: int) -> int:
         """Take what there is of the current request, and pass it on or answer it."""
@@ -150,7 +149,7 @@ class Streaming(Exchange):
             )
             return
         settled = None if incoming.scan.sequence else front.serving.settled(incoming.scan)
-        target = settled or (pinned.target if pinned else front.serving.choose(incoming, self.head.value))
+        target = settled or front.serving.choose(incoming, self.head.value, pinned)
         if isinstance(target, Refusal):
             self._refusal = target
             return
@@ -161,33 +160,38 @@ class Streaming(Exchange):
 
     def _choose(self, target: Target, engine: EngineConnection | None) -> None:
         """Find or open the branch for a request; sequences live at the engine that they began with."""
-        model = target.plan.backend.model
-        if self._incoming.scan.sequence:
+        scan, model = self._incoming.scan, target.plan.backend.model
+        if scan.sequence:
             engine = engine or target.pool.pick(model)
-        branch = self._current = self._branches.find(target, engine)
-        if branch is not None:
-            if branch.engine is not None:
-                self.opened(branch, branch.engine)
+        branch = self._branches.find(target, engine)
+        if branch is None:
+            new = Branch(self, target) if target.decoupled else Lane(self, target)
+            branch = self._branches.add(new, engine)
+        if branch.is_full(scan):
+            self._full = branch
             return
-        branch = self._current = self._branches.add(Branch(self, target), engine)
-        engine = engine or target.pool.pick(model)
-        if engine is not None:
+        self._current = branch
+        engine = branch.bound or engine or target.pool.pick(model)
+        if branch.bound is not None:
+            self.opened(branch, branch.bound)
+        elif engine is not None:
             branch.open(engine)
         else:
             self.waits = branch
             target.pool.wait(branch.connected, model)
 
-    def opened(self, branch: Branch, engine: EngineConnection) -> None:
+    def opened(self, branch: Branch | Lane, engine: EngineConnection) -> None:
         """Hear that a branch has its engine: a sequence stays with it."""
         self.front.sequences.keep(self._incoming.scan, branch.target, engine)
 
-    def without(self, branch: Branch, refusal: Refusal) -> None:
+    def without(self, branch: Branch | Lane, refusal: Refusal) -> None:
         """Hear that a branch gets no engine: its request is answered with the reason."""
-        self._branches.remove(branch)
+        if isinstance(branch, Branch):
+            self._branches.remove(branch)
         self._current = None
         self._refusal = refusal
 
-    def _pump(self, branch: Branch) -> None:
+    def _pump(self, branch: Branch | Lane) -> None:
         incoming = self._incoming
         done = incoming.complete
         pieces = incoming.take(branch.target.request_suffix, not self._begun)
@@ -197,7 +201,7 @@ class Streaming(Exchange):
             if incoming.size < _JOIN_BELOW:
                 pieces = [b"".join(pieces)]
             self._next()
-        branch.send(pieces, taken)
+        branch.send(pieces, taken, incoming.scan, end=done)
 
     def _answer(self, refusal: Refusal) -> None:
         """Answer a request that no engine gets, once all of it has come."""
@@ -211,11 +215,9 @@ class Streaming(Exchange):
         self._taken = 0
         if incoming.complete:
             self.front.cells.unrouted.outcomes[refusal.outcome] += 1
-            self.begin_reply(b"")
-            message = stream_error(refusal.message, incoming.scan.id)
-            self._injected.append(prefix(len(message)) + message)
+            self.inject(stream_error(refusal.message, incoming.scan.id))
             self._next()
-            self._resume()
+            self.resume()
 
     def _half_close(self) -> None:
         if self._incoming.begun:
@@ -223,72 +225,26 @@ class Streaming(Exchange):
         self._asked = True
         for branch in self._branches:
             branch.half_close()
-        self.finish()
+        self.resume()
 
     # To the client.
 
-    def begin_reply(self, block: bytes) -> None:
-        """Send the response's head, once."""
-        if not self.replied and not self.done:
-            self.replied = True
-            self.client.conn.send_headers(self.stream, reply.RESPONSE_HEAD + block)
-            self.client.touch()
-
-    def write(self, branch: Branch, data: bytes) -> None:
-        """Pass on what a branch says; in the middle of a message it keeps the others waiting."""
-        out: list[bytes] = []
-        try:
-            branch.outgoing.feed(data, out)
-        except BadMessageError as error:
-            self.refuse(error.outcome, error.message)
-            return
-        if out:
-            size = sum(map(len, out))
-            branch.answers.add(size, len(data))
-            self._order.append((branch, size))
-            self.client.send(self.stream, out)
-        else:
-            branch.credit(len(data))
-        self.writer = branch if branch.outgoing.amid else None
-        if branch.finished and not branch.outgoing.between:
-            self.refuse(Outcome.STREAM_INTERRUPTED, "the engine's last response was cut off")
-        self._resume()
-
-    def _resume(self) -> None:
-        """Between two messages of one branch, let the others have their turn."""
-        if self.writer is not None or self.done:
-            return
-        if self._injected:
-            out, self._injected = self._injected, []
-            self._order.append((None, sum(map(len, out))))
-            self.client.send(self.stream, out)
+    def tidy(self) -> None:
+        """Let branches go on to their next answer."""
         for branch in self._branches:
-            if branch.parked:
-                data, branch.parked = b"".join(branch.parked), []
-                self.write(branch, data)
-                return
-        self.finish()
+            branch.tidy()
 
-    def finish(self) -> None:
-        """End the stream well, once the client has and every branch has."""
-        if not self._asked or self.done or self._injected:
-            return
-        if all(branch.over for branch in self._branches):
+    def sources(self) -> Iterator[Source]:
+        """Return whose turn may come, one for each branch."""
+        return (source for branch in self._branches if (source := branch.source) is not None)
+
+    def rest(self) -> None:
+        """Read on where a branch was full, and end once the client has and every branch has."""
+        if self._full is not None and not self._full.is_full(self._incoming.scan):
+            self._full = None
+            self.advance()
+        if self._asked and not self.done and all(branch.over for branch in self._branches):
             self.end(Outcome.OK, reply.OK_STATUS)
-
-    def reply_sent(self, count: int) -> None:
-        """Let the branches send more whose responses have left."""
-        order = self._order
-        while count and order:
-            branch, size = order[0]
-            step = min(size, count)
-            count -= step
-            if step == size:
-                order.popleft()
-            else:
-                order[0] = (branch, size - step)
-            if branch is not None:
-                branch.credit(branch.answers.gone(step))
 
     def release(self) -> None:
         """Cancel the engines' work."""

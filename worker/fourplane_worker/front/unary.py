@@ -96,7 +96,7 @@ class Unary(Exchange):
         pinned = None
         if target is None:
             pinned = self.front.sequences.find(incoming.scan)
-            chosen = pinned.target if pinned else serving.choose(incoming, self.head.value)
+            chosen = serving.choose(incoming, self.head.value, pinned)
             if isinstance(chosen, Refusal):
                 self.refuse_with(chosen)
                 return

@@ -1,1 +1,0 @@
-"""Trust plane: trace facts."""
