@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from store_making import KEY, STRANGER, a_snapshot, a_state, publish
 
@@ -38,6 +38,7 @@ def an_activation(epoch, sequence, content="a"):
     )
 
 
+@settings(deadline=None)
 @given(st.tuples(st.integers(1, 3), st.integers(1, 3)), st.tuples(st.integers(1, 3), st.integers(1, 3)))
 def test_only_what_is_newer_comes_after(taken, offered):
     old, new = an_activation(*taken), an_activation(*offered)
@@ -97,6 +98,7 @@ def test_a_key_may_be_given(state, tmp_path):
     assert keys.trusted_keys(state, [tmp_path / "other.pub"]) == (STRANGER.public,)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text("abc", min_size=1), st.lists(st.integers(1, 65535), max_size=3), max_size=3))
 def test_endpoints_are_read_as_they_were_written(tmp_path_factory, pools):
     state = a_state(tmp_path_factory.mktemp("state"))
