@@ -40,3 +40,12 @@ def test_what_runs_has_the_versions_that_were_tested():
         for lock in ("requirements.lock", "requirements-runtime.lock")
     }
     assert pins["requirements-runtime.lock"].items() <= pins["requirements.lock"].items()
+
+
+def test_links_between_documents_lead_somewhere():
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md"), ROOT / "tests/README.md"]
+    for page in pages:
+        prose = re.sub(r"^```.*?^```|`[^`\n]*`", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+        for target in re.findall(r"\[[^\]]*\](?:\(|: )<?([^)>\s]+)", prose):
+            place, _, _ = target.partition("#")
+            assert "://" in target or not place or (page.parent / place).exists(), f"{page.name}: {target}"
