@@ -43,11 +43,12 @@ class Caller:
     model: str
     wait_for_ready: bool = False
     every_s: float = 0.0
+    options: tuple[tuple[str, Any], ...] = NO_RETRIES
     heard: list[Said] = field(default_factory=list)
 
     def run(self, stopped: threading.Event) -> None:
         """Call until told to stop."""
-        with Peer(self.address, *NO_RETRIES, ("grpc.use_local_subchannel_pool", 1)) as peer:
+        with Peer(self.address, *self.options, ("grpc.use_local_subchannel_pool", 1)) as peer:
             while not stopped.is_set():
                 answer = peer.infer(floats(self.model, [1.0, 2.0]), wait_for_ready=self.wait_for_ready)
                 self.heard.append(said(answer))
