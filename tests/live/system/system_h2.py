@@ -23,6 +23,7 @@ class SlowReader:
         self.body = b""
         self.trailers: dict[str, str] = {}
         self.reset: int | None = None
+        self.goaways = 0
         self._owed = 0
         self._held = b""
 
@@ -59,6 +60,11 @@ class SlowReader:
         while len(self.body) < 65_535:
             assert self._take(credit=False), "the worker hung up"
 
+    def read_goaway(self) -> None:
+        """Read until the worker takes no more calls."""
+        while self.goaways < 2:
+            assert self._take(credit=False), "the worker hung up"
+
     def read_all(self) -> None:
         """Read on until the call, or the connection, is over."""
         self._acknowledge()
@@ -90,7 +96,10 @@ class SlowReader:
             if len(self._held) < size:
                 break
             frame, self._held = self._held[:size], self._held[size:]
-            out += b"" if frame[3] == _GOAWAY else frame
+            if frame[3] == _GOAWAY:
+                self.goaways += 1
+            else:
+                out += frame
         return out
 
     def _acknowledge(self) -> None:
