@@ -5,7 +5,7 @@
 set -euo pipefail
 
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
-compile=(.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --upgrade --python-version 3.11
+compile=(.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-strip-extras --upgrade --python-version 3.11
     --custom-compile-command "make lock")
 
 "${compile[@]}" --all-extras --group build pyproject.toml -o requirements.lock
