@@ -230,6 +230,8 @@ def _text(number: int, value: str) -> bytes:
     return bytes((number << 3 | _LENGTH,)) + varint(len(raw)) + raw
 
 
+FINAL_RESPONSE = b"\x22\x1b\x0a\x15triton_final_response\x12\x02\x08\x01"
+"""The parameter `triton_final_response: true` of a ModelInferResponse: on a stream, plain models' answers have it."""
 STREAM_ERROR, STREAM_RESPONSE = 0x0A, 0x12
 """Tags of ModelStreamInferResponse: error_message (1) and infer_response (2)."""
 
