@@ -32,9 +32,9 @@ class Trouble(StrEnum):
     UNREADABLE = "Unreadable"
     """The file is not there, not readable, or no YAML."""
     NOT_A_RESOURCE = "NotAResource"
-    """A document of our group that has no name, or a kind that the group lacks."""
+    """A document that is meant for our group, and has no name, no kind of the group, or its group misspelt."""
     OTHER_GROUP = "OtherGroup"
-    """A document of a kind of ours, and of another group: a slip, most likely."""
+    """A document of a kind of ours, and of quite another group."""
     NOTHING_FOUND = "NothingFound"
     """No resource was found at all."""
 
@@ -95,8 +95,9 @@ def read_folder(root: Path, files: "Files | None" = None) -> Folder:
 
 @dataclass(frozen=True, slots=True)
 class _Stranger:
-    """A resource of another group, of a kind of ours."""
+    """A document of a kind of ours that is not of our group."""
 
+    reason: Trouble
     message: str
     remedy: str
 
@@ -208,25 +209,26 @@ def _outcomes(documents: Iterable[Document]) -> Sequence[tuple[Document, _Outcom
 def _outcome(data: Any) -> _Outcome:
     if data is None:
         return None
-    if not is_mapping(data) or "apiVersion" not in data or "kind" not in data:
-        return "passed over, since it has no apiVersion and kind"
+    if not is_mapping(data) or "kind" not in data:
+        return _NAMELESS
     if not is_ours(data):
-        kind, version = data["kind"], data["apiVersion"]
-        if isinstance(kind, str) and kind in KINDS and isinstance(version, str):
-            return _stranger(kind, version)
-        return f"passed over, since {kind} of {version} is not fourplane's"
+        return _other(data["kind"], data.get("apiVersion"))
     try:
         return parse(data)
     except InvalidResourceError as error:
         return Broken.of(error, data) if error.kind in KINDS and error.name else error
 
 
-def _stranger(kind: str, version: str) -> _Stranger:
-    group = version.rpartition("/")[0]
-    of = f"of {group}" if group else "of no group"
+def _other(kind: Any, version: Any) -> _Stranger | str:
+    """Tell a slip in the group, which must not look like a deletion, from what is another's."""
+    if not isinstance(kind, str) or kind not in KINDS:
+        return f"passed over, since {kind} of {version} is not fourplane's" if version is not None else _NAMELESS
+    group = version.rpartition("/")[0] if isinstance(version, str) else ""
+    hint = did_you_mean(group, [GROUP])
     return _Stranger(
-        f"this {kind} is {of}, not of {GROUP}: it is passed over",
-        did_you_mean(group, [GROUP]) or f"write {API_VERSION} if it is meant for fourplane",
+        Trouble.NOT_A_RESOURCE if hint or not group else Trouble.OTHER_GROUP,
+        f"this {kind} is of {group or 'no group'}, not of {GROUP}: it is passed over",
+        hint or f"write {API_VERSION} if it is meant for fourplane",
     )
 
 
@@ -246,8 +248,9 @@ def _twice(ref: SourceRef, first: Document) -> Broken:
 
 def _of_another_group(document: Document, stranger: _Stranger) -> Finding:
     line = document.line_of("apiVersion")
-    finding = _finding(document.path, line, Trouble.OTHER_GROUP, stranger.message, stranger.remedy)
-    return replace(finding, severity=Severity.WARNING, field="apiVersion")
+    finding = _finding(document.path, line, stranger.reason, stranger.message, stranger.remedy)
+    severity = Severity.WARNING if stranger.reason is Trouble.OTHER_GROUP else Severity.ERROR
+    return replace(finding, severity=severity, field="apiVersion")
 
 
 def _no_resource(document: Document, error: InvalidResourceError) -> Iterator[Finding]:
@@ -285,4 +288,5 @@ def _finding(path: Path, line: int, reason: Trouble, message: str, remedy: str) 
 
 _YOUNG_NS = 2_000_000_000
 """Files changed less than this ago are read again: clocks of file systems are coarse, FAT's counts two seconds."""
+_NAMELESS = "passed over, since it has no apiVersion and kind"
 _EMPTY = "name the folder that holds the RuntimeDeployment and its ModelRoutes"
