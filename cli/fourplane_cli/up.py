@@ -11,13 +11,14 @@ from typing import Any
 import click
 from pydantic import TypeAdapter, ValidationError
 
+from fourplane_api.problems import did_you_mean
 from fourplane_api.values import Endpoint
 from fourplane_cli.engines import Server
 from fourplane_cli.progress import Progress
 from fourplane_cli.running import Running, UpSettings
 from fourplane_cli.serving import STATE, log_options, serving_options, startup_failures, stop_event
 from fourplane_cli.teaching import Command
-from fourplane_worker.engine import EngineSettings, TritonServer, default_cache, provision
+from fourplane_worker.engine import EngineError, EngineSettings, TritonServer, default_cache, provision
 from fourplane_worker.process import preflight
 from fourplane_worker.process.settings import METRICS, WorkerSettings
 from fourplane_worker.telemetry import logs
@@ -80,6 +81,14 @@ def settings_of(
     return UpSettings(root=root, runtime=runtime, triton=triton, worker=worker)
 
 
+def check_repository(repository: Path) -> None:
+    """Raise EngineError where there is no folder: Triton says so only after a start, and in many lines."""
+    if not repository.is_dir():
+        beside = [entry.name for entry in repository.parent.glob("*") if entry.is_dir()]
+        hint = did_you_mean(repository.name, beside) or "make it, or correct modelRepository"
+        raise EngineError(f"the model repository {repository} is no folder; {hint}")
+
+
 def _check_triton(address: str) -> None:
     """Take what a pool's `endpoints` take."""
     try:
@@ -97,6 +106,7 @@ async def serve(
     logs.configure(settings.worker.log_level, settings.worker.log_format, "supervisor")
 
     def make_server(pool: str, repository: Path) -> Server:
+        check_repository(repository)
         install = provision(default_cache(), lambda line: progress.say("engine", line))
         return TritonServer(
             install,

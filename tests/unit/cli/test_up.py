@@ -10,7 +10,8 @@ from cli_folders import RUNTIME, a_folder, a_route, run
 from fourplane_cli.exits import ProblemsError
 from fourplane_cli.progress import Progress
 from fourplane_cli.running import Running
-from fourplane_cli.up import settings_of
+from fourplane_cli.up import check_repository, settings_of
+from fourplane_worker.engine import EngineError
 from fourplane_worker.store.layout import StateFolder
 
 FILES = {"runtime.yaml": RUNTIME, "a.yaml": a_route("a")}
@@ -134,3 +135,12 @@ def test_a_signing_key_that_is_gone_is_told(folder, capsys):
     (state.keys / "signing.key").unlink()
     begin(folder)
     assert "the signing key is gone; a new one is made" in capsys.readouterr().err
+
+
+def test_a_model_repository_that_is_not_there_is_said_before_an_engine_is_started(tmp_path):
+    (tmp_path / "models").mkdir()
+    check_repository(tmp_path / "models")
+    with pytest.raises(EngineError, match=r"modles is no folder; did you mean models\?"):
+        check_repository(tmp_path / "modles")
+    with pytest.raises(EngineError, match="make it, or correct modelRepository"):
+        check_repository(tmp_path / "elsewhere" / "z")
