@@ -4,12 +4,10 @@ import json
 import re
 import stat
 
-import click
 import pytest
 from cli_folders import RUNTIME, a_folder, a_route, run, run_json
 
 from fourplane_cli.exits import Exit
-from fourplane_cli.main import COMMANDS, main
 
 CANARY = ({"pool": "p", "model": "m", "weight": 9}, {"pool": "q", "model": "m", "weight": 1})
 
@@ -29,36 +27,6 @@ def key(tmp_path):
 def bundle(tmp_path, folder, key):
     run("compile", folder, "-o", tmp_path / "b", "--key", key)
     return tmp_path / "b"
-
-
-def commands():
-    """Yield every command of this release's table that is part of these tests, with the words that call it."""
-    for name in ("validate", "compile", "verify", "diff", "keygen", "completion"):
-        yield (name,)
-    yield ("explain", "route")
-
-
-def test_the_help_lists_every_command():
-    shown = run("--help").stdout
-    assert all(re.search(rf"^  {name} ", shown, re.MULTILINE) for name in COMMANDS)
-    assert "Exit codes" in shown
-
-
-@pytest.mark.parametrize("words", list(commands()), ids=" ".join)
-def test_every_command_teaches_by_example_and_says_how_it_ends(words):
-    shown = run(*words, "--help").stdout
-    assert "Examples:\n" in shown
-    assert re.search(rf"^    (eval \"\$\()?fourplane {' '.join(words)}", shown, re.MULTILINE)
-    assert "Exit codes:" in shown
-
-
-def test_help_and_version_are_quick_and_short():
-    assert run("--version").stdout.startswith("fourplane, version ")
-    assert run("-h").stdout == run("--help").stdout
-
-
-def test_a_command_that_is_not_there_is_wrong_usage():
-    assert "No such command 'compiles'" in run("compiles", code=2).stderr
 
 
 def test_exit_codes_are_distinct():
@@ -294,17 +262,6 @@ def test_explain_says_why_nothing_is_served(folder):
     shown = run("explain", "route", "r", folder).stdout
     assert "refused: CALLER_UNAUTHENTICATED" in shown
     assert "-> " not in shown
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_prints_a_script(shell):
-    assert "_FOURPLANE_COMPLETE" in run("completion", shell).stdout
-
-
-def test_names_of_commands_are_completed_without_loading_them():
-    context = click.Context(main)
-    assert {item.value for item in main.shell_complete(context, "")} >= set(COMMANDS)
-    assert [item.value for item in main.shell_complete(context, "val")] == ["validate"]
 
 
 def test_output_of_any_form_is_one_form(folder):
