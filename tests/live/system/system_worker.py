@@ -82,6 +82,11 @@ class Worker:
 
     # What it shows.
 
+    @property
+    def metrics_url(self) -> str:
+        """Where the metrics are."""
+        return f"{self._pages}/metrics"
+
     def page(self, path: str) -> str:
         """Return one of its pages."""
         with urllib.request.urlopen(self._pages + path, timeout=PATIENCE_S) as answer:

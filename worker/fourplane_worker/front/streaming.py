@@ -214,7 +214,7 @@ class Streaming(Merging):
         self.pay(self._taken)
         self._taken = 0
         if incoming.complete:
-            self.front.cells.unrouted.outcomes[refusal.outcome] += 1
+            self.front.cells.unrouted.ended(refusal.outcome, 0.0)
             self.inject(stream_error(refusal.message, incoming.scan.id))
             self._next()
             self.resume()

@@ -47,6 +47,9 @@ class Reporter:
             "connection_failures": cells.connection_failures,
             "open_connections": len(self._front.clients),
             "open_calls": cells.open_calls,
+            "open_engine_calls": sum(
+                endpoint.in_flight for pool in self._front.pools.values() for endpoint in pool.endpoints.values()
+            ),
             "bytes_in": cells.bytes_in,
             "bytes_out": cells.bytes_out,
         }

@@ -18,6 +18,7 @@ _NUMBERS: Mapping[str, tuple[str, str]] = {
     "bytes_out": ("fourplane_sent_bytes", "Bytes of response messages."),
     "open_connections": ("fourplane_open_connections", "Client connections open now."),
     "open_calls": ("fourplane_open_calls", "Calls open now."),
+    "open_engine_calls": ("fourplane_open_engine_calls", "Calls open now at the engines that the snapshot names."),
 }
 
 
@@ -84,7 +85,11 @@ class Exposition(Collector):
 
 
 def _requests(series: Mapping[Key, Sum]) -> Iterator[Metric]:
-    requests = CounterMetricFamily("fourplane_requests", "Calls that ended, by outcome.", labels=(*_SERIES, "outcome"))
+    requests = CounterMetricFamily(
+        "fourplane_requests",
+        "Calls that ended, and requests of streams that were refused, by outcome.",
+        labels=(*_SERIES, "outcome"),
+    )
     durations = HistogramMetricFamily(
         "fourplane_request_duration_seconds", "Time from a call's head to its end.", labels=_SERIES
     )

@@ -12,7 +12,7 @@ Key: TypeAlias = tuple[str, str, str]
 
 COUNTERS = ("connections", "connection_failures", "bytes_in", "bytes_out")
 """Numbers of a process that only grow."""
-GAUGES = ("open_connections", "open_calls")
+GAUGES = ("open_connections", "open_calls", "open_engine_calls")
 """Numbers of a process that end with it."""
 _FINE = frozenset({Outcome.OK.value, Outcome.CANCELLED.value})
 

@@ -1,6 +1,7 @@
 """Spans, only for what is sampled: an unsampled request costs a look at one flag."""
 
 import random
+import threading
 from typing import TYPE_CHECKING
 
 from opentelemetry import trace
@@ -34,7 +35,7 @@ class Tracing:
     def configure(self, telemetry: Telemetry) -> None:
         """Follow the snapshot's telemetry rules."""
         if telemetry.otlp_endpoint != self._telemetry.otlp_endpoint:
-            self.shutdown()
+            self.shutdown(within_s=0)
             if telemetry.otlp_endpoint:
                 exporter = OTLPSpanExporter(endpoint=telemetry.otlp_endpoint.rstrip("/") + "/v1/traces", timeout=5)
                 self._provider = TracerProvider(
@@ -49,11 +50,14 @@ class Tracing:
         """Whether there is a collector at all."""
         return self._tracer is not None
 
-    def shutdown(self) -> None:
-        """Export what is waiting, and stop."""
-        if self._provider is not None:
-            self._provider.shutdown()
-        self._provider = self._tracer = None
+    def shutdown(self, within_s: float = 5.0) -> None:
+        """Export what is waiting, and stop; a collector that does not answer holds nobody up for longer than that."""
+        provider, self._provider, self._tracer = self._provider, None, None
+        if provider is not None:
+            # Python has no other way to leave something that blocks, and the exporter waits for up to 30 s.
+            ending = threading.Thread(target=provider.shutdown, name="last spans", daemon=True)
+            ending.start()
+            ending.join(within_s)
 
     def wants(self, head: "Head") -> bool:
         """Tell whether a request is traced: its caller decides, or else a draw."""
