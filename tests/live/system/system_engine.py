@@ -31,6 +31,8 @@ class Engine(service_pb2_grpc.GRPCInferenceServiceServicer):
         self.requests: list[Any] = []
         self.left: list[float] = []
         """Seconds that each call had, as its deadline says."""
+        self.given_up = 0
+        """Held calls that were cancelled."""
         self.let_go = threading.Event()
         self.holding = threading.Semaphore(0)
         """Counts the calls that are held, or were."""
@@ -75,6 +77,7 @@ class Engine(service_pb2_grpc.GRPCInferenceServiceServicer):
             self.holding.release()
             while context.is_active() and not self.let_go.wait(0.05):
                 pass
+            self.given_up += not context.is_active()
         if request.model_name == BROKEN:
             context.abort(grpc.StatusCode.INTERNAL, "the model failed")
         answer = pb.ModelInferResponse(model_name=request.model_name, model_version="1", id=request.id)
