@@ -26,10 +26,11 @@ export HYPOTHESIS_STORAGE_DIRECTORY := $(CHECKS)/hypothesis
 export COVERAGE_FILE := $(CHECKS)/coverage
 PYTEST := $(PY) -m pytest -o cache_dir="$(CHECKS)/pytest"
 
-.PHONY: help setup quickstart ask test check fmt fmt-check lint types unit live generated crds protos lock tools debian bench clean
+.PHONY: help setup quickstart ask test check fmt fmt-check lint types unit live cluster generated crds protos lock tools cluster-tools \
+	debian bench clean
 
 help: ## Show this help
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}' Makefile
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' Makefile
 
 setup: ## Create .venv from requirements.lock (again only when the lock changed)
 	@tools/venv.sh "$(VENV)" requirements.lock
@@ -76,6 +77,9 @@ unit: setup ## Tests without a network or a second process
 live: setup tools debian ## Tests against real peers: Triton, stock clients, h2spec, nginx
 	$(PYTEST) tests/live
 
+cluster: setup cluster-tools ## Tests against a real Kubernetes control plane
+	$(PYTEST) tests/cluster
+
 generated: setup ## Tell whether generated files are up to date
 	tools/protos.sh check
 
@@ -91,6 +95,9 @@ lock: setup ## Resolve the dependencies anew into the lock files
 
 tools: ## Build the pinned Go programs that tests use into the cache
 	@tools/build.sh >/dev/null
+
+cluster-tools: ## Find or build etcd, kube-apiserver and the like; from nothing that takes about ten minutes
+	@tools/cluster.sh >/dev/null
 
 debian: ## Install the Debian packages that live tests use, or say which
 	@tools/debian.sh nginx nghttp2-client

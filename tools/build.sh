@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Build the pinned Go programs that the tests use, into the cache folder; print one "name<TAB>path" line for each on stdout.
 #
-#   tools/build.sh [NAME...]          all of them without a name; progress goes to stderr
+#   tools/build.sh [NAME...]          without a name, those of `make tools`; progress goes to stderr
 #   tools/build.sh --path NAME        print where NAME is or would be, build nothing
 #
 # A binary's name carries a hash of its sources and pins: an edited pin is a new file, never a stale one.
@@ -22,15 +22,39 @@ package_of() {
         kubectl-validate) echo sigs.k8s.io/kubectl-validate ;;
         buf) echo github.com/bufbuild/buf/cmd/buf ;;
         goclient) echo . ;;
-        *) say "unknown tool: $1 (known: ${ALL[*]})"; return 2 ;;
+        etcd) echo go.etcd.io/etcd/server/v3 ;;
+        kube-apiserver | kube-controller-manager | kube-scheduler | kubectl) echo "k8s.io/kubernetes/cmd/$1" ;;
+        *) say "unknown tool: $1 (known: ${ALL[*]}, and those of tools/cluster.sh)"; return 2 ;;
     esac
 }
 
-needed_go() { sed -n 's/^go \([0-9.]*\).*/\1/p' "$here/$1/go.mod"; }
+# The folder of the Go module that pins it.
+module_of() {
+    case $1 in
+        etcd) echo "$here/cluster/etcd" ;;
+        kube-apiserver | kube-controller-manager | kube-scheduler | kubectl) echo "$here/cluster/kubernetes" ;;
+        *) echo "$here/$1" ;;
+    esac
+}
+
+# Kubernetes calls itself v0.0.0 unless the linker says otherwise.
+linker_flags_of() {
+    local version minor
+    printf -- '-s -w'
+    case $(package_of "$1") in
+        k8s.io/kubernetes/*)
+            version=$(sed -n 's/^.*k8s.io\/kubernetes v\([0-9.]*\).*/\1/p' "$(module_of "$1")/go.mod")
+            minor=${version#*.}
+            printf -- ' -X k8s.io/component-base/version.git%s' "Version=v$version" "Major=${version%%.*}" "Minor=${minor%%.*}"
+            ;;
+    esac
+}
+
+needed_go() { sed -n 's/^go \([0-9.]*\).*/\1/p' "$(module_of "$1")/go.mod"; }
 
 target_of() {
     local hash
-    hash=$(cd -- "$here/$1" && find . -maxdepth 1 -type f \( -name 'go.*' -o -name '*.go' \) | LC_ALL=C sort | xargs cat | sha256sum | cut -c1-16)
+    hash=$(cd -- "$(module_of "$1")" && find . -maxdepth 1 -type f \( -name 'go.*' -o -name '*.go' \) | LC_ALL=C sort | xargs cat | sha256sum | cut -c1-16)
     printf '%s/%s-%s\n' "$bin" "$1" "$hash"
 }
 
@@ -40,7 +64,8 @@ check_go() {
     need=$(needed_go "$1")
     if ! command -v go >/dev/null; then
         say "missing: Go >= $need, needed to build $1."
-        say "  get it: https://go.dev/dl, or Debian's golang-go where it is new enough (any Go >= 1.21 fetches the version it needs unless GOTOOLCHAIN=local)"
+        [ -n "${hinted:-}" ] || say "  get it: https://go.dev/dl, or Debian's golang-go where it is new enough (any Go >= 1.21 fetches the version it needs unless GOTOOLCHAIN=local)"
+        hinted=1
         return 1
     fi
     have=$(go env GOVERSION); have=${have#go}; have=${have%% *}
@@ -50,8 +75,18 @@ check_go() {
     fi
 }
 
+# Say now and then how far a long build is; `go build -v` logs each package that it compiles.
+watch_build() {
+    local name=$1 log=$2 started=$SECONDS told=$SECONDS
+    while sleep 1 && kill -0 "$$" 2>/dev/null; do
+        [ $((SECONDS - told)) -ge 30 ] || continue
+        told=$SECONDS
+        say "$name: $((SECONDS - started)) s, $(grep -c -v '^go: ' "$log") packages compiled"
+    done
+}
+
 build() {
-    local name=$1 target package started log
+    local name=$1 target package started log watcher built=0
     if [ "${FOURPLANE_TOOLS_FROM_PATH:-}" = 1 ] && command -v "$name" >/dev/null; then
         say "$name: from PATH"
         printf '%s\t%s\n' "$name" "$(command -v "$name")"
@@ -66,7 +101,14 @@ build() {
         say "$name: building (log: $log)"
         started=$SECONDS
         # One package at a time and nice: the builds stand back behind whatever else this machine does.
-        if ! (cd -- "$here/$name" && CGO_ENABLED=0 nice -n 10 go build -mod=readonly -trimpath -p "${FOURPLANE_GO_JOBS:-1}" -ldflags '-s -w' -o "$target.$$" "$package") >"$log" 2>&1; then
+        : >"$log"
+        watch_build "$name" "$log" >/dev/null &
+        watcher=$!
+        (cd -- "$(module_of "$name")" && CGO_ENABLED=0 nice -n 10 go build -v -mod=readonly -trimpath -p "${FOURPLANE_GO_JOBS:-1}" \
+            -ldflags "$(linker_flags_of "$name")" -o "$target.$$" "$package") >"$log" 2>&1 || built=$?
+        kill "$watcher" 2>/dev/null || true
+        wait "$watcher" 2>/dev/null || true # else bash tells of its end
+        if [ "$built" != 0 ]; then
             say "$name: the build failed:"
             tail -n 20 "$log" >&2
             rm -f -- "$target.$$"
