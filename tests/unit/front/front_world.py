@@ -89,6 +89,7 @@ class World:
         for client in self.clients:
             client.close()
         await until(lambda: not self.front.clients)
+        await self._given_up()
         self.streams = sum(len(link.conn.open_streams) for end in self.endpoints for link in end.connections)
         await self.front.drain(0)
         for engine in [engine for engines in self.engines.values() for engine in engines]:
@@ -96,6 +97,11 @@ class World:
         await until(lambda: all(peer.lost for peer in self._engine_peers()))
         await asyncio.sleep(0.01)
         self.pools = pools
+
+    async def _given_up(self):
+        """Wait until calls that nobody waits for have been left to themselves for long enough."""
+        links = [link for end in self.endpoints for link in end.connections]
+        await until(lambda: not any(stream.context for link in links for stream in link.conn.open_streams.values()))
 
     def _engine_peers(self):
         return [peer for engines in self.engines.values() for engine in engines for peer in engine.peers]

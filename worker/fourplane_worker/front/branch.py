@@ -7,7 +7,6 @@ from fourplane_http2 import Fields, Stream
 from fourplane_wire.oip import RequestScan
 from fourplane_worker.front import reply
 from fourplane_worker.front.engines import EngineConnection
-from fourplane_worker.front.head import timeout_field
 from fourplane_worker.front.ledger import Ledger
 from fourplane_worker.front.outgoing import StreamOutgoing
 from fourplane_worker.front.serving import Target
@@ -96,7 +95,7 @@ class Branch:
         """Open the engine's stream."""
         stream = self._stream
         head = stream.head
-        block = engine.endpoint.head(METHOD) + timeout_field(stream.left_ms()) + head.block + stream.trace_field()
+        block = engine.endpoint.head(METHOD) + stream.timeout_field() + head.block + stream.trace_field()
         self.engine = engine
         self._leg = engine.open(self, block)
         stream.opened(self, engine)
@@ -126,10 +125,10 @@ class Branch:
             self._half_closed = True
             self.engine.send(self._leg, b"", True)
 
-    def cancel(self) -> None:
-        """Tell the engine to stop."""
+    def cancel(self, *, whole: bool) -> None:
+        """Tell the engine to stop; `whole`: it has no half of a request."""
         if self.engine is not None and self._leg is not None:
-            self.engine.cancel(self._leg)
+            self.engine.cancel(self._leg, whole=whole)
             self._leg = None
         else:
             self.target.pool.forget(self.connected)

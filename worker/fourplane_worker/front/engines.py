@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from fourplane_http2 import ConnectionFailure, Fields, Limits, Role, Stream
 from fourplane_worker.front.edge import Batch, Edge
+from fourplane_worker.front.lingering import Lingering
 
 if TYPE_CHECKING:
     from fourplane_worker.front.pools import Endpoint
@@ -61,6 +62,7 @@ class EngineConnection(Edge):
         super().__init__(Role.CLIENT, ENGINE_LIMITS, batch, clock)
         self.endpoint = endpoint
         self.ready = False
+        self._lingering = Lingering(self)
 
     def open(self, leg: Leg, block: bytes, end: bool = False) -> Stream:
         """Send a request's head and return its stream."""
@@ -73,9 +75,13 @@ class EngineConnection(Edge):
         self.conn.send_data(stream, data, end)
         self.touch()
 
-    def cancel(self, stream: Stream) -> None:
-        """Tell the engine to stop, and forget the stream."""
-        if stream.context is not None:
+    def cancel(self, stream: Stream, *, whole: bool = False) -> None:
+        """Forget the stream, and tell the engine to stop; with a whole request, only if it does not end in a moment."""
+        if stream.context is None:
+            return
+        if whole:
+            self._lingering.add(stream)
+        else:
             self.release(stream)
 
     def release(self, stream: Stream) -> None:
@@ -172,4 +178,5 @@ class EngineConnection(Edge):
 
     def lost(self) -> None:
         """Leave the endpoint."""
+        self._lingering.stop()
         self.endpoint.left(self)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fourplane_core.outcomes import Outcome, Refusal
 from fourplane_http2 import Stream
 from fourplane_worker.front import reply
-from fourplane_worker.front.head import Head
+from fourplane_worker.front.head import Head, timeout_field
 from fourplane_worker.front.messages import BadMessageError
 from fourplane_worker.telemetry.cells import Series
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 MAX_HELD_BYTES = 256 << 20
 """What one process keeps of compressed messages, over all calls: they must be whole before they can be read."""
+_SLACK_MS = 1000.0
+"""What an engine is given beyond the deadline of a call."""
 NO_ERROR, CANCEL = 0, 8
 """HTTP/2 error codes for RST_STREAM (RFC 9113, section 7)."""
 
@@ -72,6 +74,10 @@ class Exchange:
     def left_ms(self) -> float:
         """Return what is left of the deadline, in milliseconds."""
         return (self.deadline - self.front.clock()) * 1000
+
+    def timeout_field(self) -> bytes:
+        """Return the encoded grpc-timeout for an engine: the worker ends the call before it does."""
+        return timeout_field(self.left_ms() + _SLACK_MS)
 
     def trace_field(self) -> bytes:
         """Return the encoded traceparent for whoever is called next."""

@@ -13,7 +13,6 @@ from fourplane_http2 import Fields, Stream
 from fourplane_wire.oip import RequestScan, mask_name, stream_error
 from fourplane_worker.front import reply
 from fourplane_worker.front.engines import EngineConnection
-from fourplane_worker.front.head import timeout_field
 from fourplane_worker.front.ledger import Ledger
 from fourplane_worker.front.outgoing import AnswerOutgoing
 from fourplane_worker.front.serving import Target
@@ -60,7 +59,7 @@ class Call:
         self._stream = stream
         self._engine = engine
         head = stream.head
-        block = engine.endpoint.head(METHOD) + timeout_field(stream.left_ms()) + head.block + stream.trace_field()
+        block = engine.endpoint.head(METHOD) + stream.timeout_field() + head.block + stream.trace_field()
         self._leg: Stream | None = engine.open(self, block)
 
     def send(self, pieces: list[bytes], owed: int, *, end: bool) -> None:
@@ -74,10 +73,10 @@ class Call:
         if pieces:
             self._engine.send(self._leg, pieces[-1], end)
 
-    def cancel(self) -> None:
-        """Tell the engine to stop."""
+    def cancel(self, *, whole: bool) -> None:
+        """Tell the engine to stop; `whole`: it has all of the request."""
         if self._leg is not None:
-            self._engine.cancel(self._leg)
+            self._engine.cancel(self._leg, whole=whole)
             self._leg = None
 
     def request_sent(self, count: int) -> None:
@@ -236,10 +235,10 @@ class Lane:
         """Hear that no more requests come."""
         self._half_closed = True
 
-    def cancel(self) -> None:
+    def cancel(self, *, whole: bool) -> None:  # noqa: ARG002 - each request is one of its own
         """Tell the engines to stop."""
         for call in self._calls:
-            call.cancel()
+            call.cancel(whole=call is not self._asking)
         self.target.pool.forget(self.connected)
 
     def tidy(self) -> None:

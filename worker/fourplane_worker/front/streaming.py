@@ -249,5 +249,5 @@ class Streaming(Merging):
     def release(self) -> None:
         """Cancel the engines' work."""
         for branch in self._branches:
-            branch.cancel()
+            branch.cancel(whole=branch is not self._current or not self._begun)
             branch.count()

@@ -8,7 +8,7 @@ from fourplane_http2 import Fields, Stream
 from fourplane_worker.front import reply
 from fourplane_worker.front.engines import EngineConnection
 from fourplane_worker.front.exchange import Exchange
-from fourplane_worker.front.head import Head, timeout_field
+from fourplane_worker.front.head import Head
 from fourplane_worker.front.incoming import Incoming
 from fourplane_worker.front.messages import KEEP_BYTES, BadMessageError
 from fourplane_worker.front.outgoing import Outgoing
@@ -136,7 +136,7 @@ class Unary(Exchange):
     def _open(self, engine: EngineConnection) -> Stream:
         self.engine = engine
         self.attempts += 1
-        block = engine.endpoint.head(METHOD) + timeout_field(self.left_ms()) + self.head.block + self.trace_field()
+        block = engine.endpoint.head(METHOD) + self.timeout_field() + self.head.block + self.trace_field()
         leg = self.leg = engine.open(self, block)
         return leg
 
@@ -230,7 +230,7 @@ class Unary(Exchange):
     def release(self) -> None:
         """Cancel the engine's work."""
         if self.leg is not None and self.engine is not None:
-            self.engine.cancel(self.leg)
+            self.engine.cancel(self.leg, whole=self.incoming.complete)
             self.leg = None
         elif self.waits and self.target is not None:
             self.target.pool.forget(self._connected)
