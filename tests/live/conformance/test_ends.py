@@ -1,12 +1,13 @@
 """How calls end before their answer: cancelled, out of time, refused; and that the model hears of it."""
 
 import asyncio
+import random
 import threading
 
 import grpc
 import numpy
 import pytest
-from conformance_calls import floats, inner, ints, word
+from conformance_calls import floats, ints, word
 from conformance_twins import answers, failure, given, text
 from tritonclient.grpc import aio
 from tritonclient.grpc import service_pb2 as pb
@@ -112,8 +113,7 @@ def test_a_clients_timeout_ends_alike(twins):
 def test_a_routes_deadline_ends_a_call_that_has_none(peers):
     answer = peers.proxied.infer(seconds("hasty", 2.0), timeout=None)
     assert (answer.code, answer.reason) == ("DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED")
-    # The engine knows the deadline too, and may be first to say that it has passed.
-    assert answer.message in ("the deadline of 300 ms has passed", "Deadline Exceeded")
+    assert answer.message == "the deadline of 300 ms has passed"
     assert answer.details["ErrorInfo"].metadata == {"model": "hasty"}
 
 
@@ -152,11 +152,50 @@ async def test_the_aio_client_cancels_a_call_and_a_stream(worker, peers):
     assert await asyncio.to_thread(lambda: counts(peers, "watched"))
 
 
+# Asked directly, Triton dies of what follows within some hundreds of them: nothing of it may be sent to it.
+
+
+def alive(peers):
+    return peers.proxied.infer(floats("mirror", [1.0])).code == peers.direct.infer(floats("echo", [1.0])).code == "OK"
+
+
 @pytest.mark.timeout(120)
-def test_many_cancelled_calls_leave_worker_and_triton_alive(peers):
-    for _ in range(10):
-        calls = [peers.proxied.stub.ModelInfer.future(seconds("patience", 0.001)) for _ in range(20)]
+def test_calls_that_are_cancelled_near_their_end_leave_triton_alive(peers):
+    draw, pause = random.Random(1), threading.Event()
+    for _ in range(1000):
+        call = peers.proxied.stub.ModelInfer.future(floats("mirror", [1.0]))
+        pause.wait(draw.random() * 0.003)
+        call.cancel()
+    assert alive(peers)
+
+
+@pytest.mark.timeout(120)
+def test_calls_that_are_cancelled_in_swarms_leave_triton_alive(peers):
+    for _ in range(100):
+        calls = [peers.proxied.stub.ModelInfer.future(floats("mirror", [1.0])) for _ in range(20)]
         for call in calls:
             call.cancel()
-    assert peers.proxied.infer(seconds("patience", 0.0)).code == "OK"
-    assert peers.direct.infer(inner(seconds("patience", 0.0))).code == "OK"
+    assert alive(peers)
+
+
+@pytest.mark.timeout(120)
+def test_deadlines_of_milliseconds_leave_triton_alive(peers):
+    draw = random.Random(2)
+    for _ in range(1000):
+        assert peers.proxied.infer(floats("mirror", [1.0]), timeout=0.001 + draw.random() * 0.003).code in (
+            "OK",
+            "DEADLINE_EXCEEDED",
+        )
+    assert alive(peers)
+
+
+@pytest.mark.timeout(120)
+def test_streams_that_are_cancelled_between_answers_leave_triton_alive(peers):
+    draw = random.Random(3)
+    for number in range(400):
+        requests = [ints("burst", range(1 + draw.randrange(3)), "values", id=str(n)) for n in range(5)]
+        stream = peers.proxied.stub.ModelStreamInfer(iter(requests))
+        for _ in range(number % 5):
+            next(stream)
+        stream.cancel()
+    assert alive(peers)
