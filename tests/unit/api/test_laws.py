@@ -21,7 +21,7 @@ labels = matching(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?")
 engine_models = matching(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}")
 versions = matching(r"[A-Za-z0-9._-]{0,20}")
 duration_texts = matching(r"([0-9]{1,5}(h|m|s|ms)){1,4}").filter(
-    lambda text: 1 <= durations.milliseconds(text) <= durations.DAY_MS
+    lambda text: len(text) <= 24 and 1 <= durations.milliseconds(text) <= durations.DAY_MS
 )
 endpoints = matching(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,20}[A-Za-z0-9])?:[1-9][0-9]{0,3}")
 tensors = st.lists(

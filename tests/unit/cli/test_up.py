@@ -140,7 +140,7 @@ def test_a_signing_key_that_is_gone_is_told(folder, capsys):
 def test_a_model_repository_that_is_not_there_is_said_before_an_engine_is_started(tmp_path):
     (tmp_path / "models").mkdir()
     check_repository(tmp_path / "models")
-    with pytest.raises(EngineError, match=r"nowhere is no folder; did you mean models\?"):
-        check_repository(tmp_path / "nowhere")
+    with pytest.raises(EngineError, match=r"modelz is no folder; did you mean models\?"):
+        check_repository(tmp_path / "modelz")
     with pytest.raises(EngineError, match="make it, or correct modelRepository"):
         check_repository(tmp_path / "elsewhere" / "z")
