@@ -1,0 +1,73 @@
+"""The types of conditions and the closed list of their reasons."""
+
+from enum import StrEnum, unique
+
+
+@unique
+class ConditionType(StrEnum):
+    """Every type, in the order in which they are written; a status has room for eight."""
+
+    ACCEPTED = "Accepted"
+    """The resource is valid, and nothing else stands in its place."""
+    RESOLVED_REFS = "ResolvedRefs"
+    """What it names exists, and fits together."""
+    COMPILED = "Compiled"
+    """A snapshot holds what its latest generation asks for."""
+    PROGRAMMED = "Programmed"
+    """Such a snapshot is active, and every worker that serves has acknowledged one."""
+    SERVING = "Serving"
+    """A good form of it, of whatever generation, takes traffic."""
+    READY = "Ready"
+    """All of the above, for the latest generation."""
+    RECONCILING = "Reconciling"
+    """Abnormal: not there yet, and on the way without anyone's help."""
+    STALLED = "Stalled"
+    """Abnormal: not there, and it stays so until someone acts."""
+
+
+@unique
+class ConditionReason(StrEnum):
+    """Why; those of the compiler's diagnostics come first, under the same names."""
+
+    INVALID = "Invalid"
+    RUNTIME_NOT_FOUND = "RuntimeNotFound"
+    POOL_NOT_FOUND = "PoolNotFound"
+    MODEL_NOT_FOUND = "ModelNotFound"
+    CONTRACT_MISMATCH = "ContractMismatch"
+    CONFLICT = "Conflict"
+    TOO_LARGE = "TooLarge"
+    AFFINITY_UNUSED = "AffinityUnused"
+    DEADLINE_CAPPED = "DeadlineCapped"
+
+    PENDING = "Pending"
+    """Not looked at yet in this generation."""
+    ACCEPTED = "Accepted"
+    RESOLVED_REFS = "ResolvedRefs"
+    NOT_CHECKED = "NotChecked"
+    """An invalid resource says nothing that could be looked up."""
+    COMPILED = "Compiled"
+    LAST_GOOD_KEPT = "LastGoodKept"
+    """The snapshot holds an earlier form, since the latest generation can't be used."""
+    LEFT_OUT = "LeftOut"
+    """The snapshot holds no form of it."""
+    PROGRAMMED = "Programmed"
+    NOT_ACTIVATED = "NotActivated"
+    """The active snapshot does not hold the latest form."""
+    REJECTED = "Rejected"
+    """A worker refused the active snapshot, and this resource is where it says so."""
+    HELD_BACK = "HeldBack"
+    """A worker refused the active snapshot because of something else."""
+    WORKERS_BEHIND = "WorkersBehind"
+    """A worker has neither acknowledged nor refused yet."""
+    NO_WORKERS = "NoWorkers"
+    """No worker serves any snapshot."""
+    SERVING = "Serving"
+    NOT_SERVED = "NotServed"
+    """A worker serves without any form of it."""
+    BACKENDS_MISSING = "BackendsMissing"
+    """The share of each missing backend is answered with an error."""
+    READY = "Ready"
+    DONE = "Done"
+    """Nothing is left to do."""
+    PROGRESSING = "Progressing"
+    """It goes on by itself."""
