@@ -13,6 +13,7 @@ import json
 import math
 import os
 import platform
+import re
 import shutil
 import signal
 import statistics
@@ -82,15 +83,16 @@ def cpu_seconds(pids: list[int]) -> float:
     return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
 
 
-def load(port: int, method: str, payload: Path, count: int) -> float | None:
-    """Send requests and return how many a second; None where any failed."""
+def load(port: int, method: str, payload: Path, count: int, answer: int) -> float | None:
+    """Send requests and return how many a second; None where any failed, or brought less than `answer` bytes."""
     command = [
         "h2load", f"-n{count}", f"-c{CONNECTIONS}", f"-m{STREAMS}", "-d", str(payload),
         "-H", "content-type: application/grpc", "-H", "te: trailers",
         f"http://127.0.0.1:{port}/inference.GRPCInferenceService/{method}",
     ]  # fmt: skip
     out = subprocess.run(command, check=True, capture_output=True, text=True, timeout=300).stdout
-    if f"{count} succeeded" not in out:
+    brought = re.search(r"\((\d+)\) data", out)
+    if f"{count} succeeded" not in out or brought is None or int(brought[1]) < count * answer:
         return None
     return float(out.partition(" req/s")[0].rpartition(" ")[2])
 
@@ -106,11 +108,11 @@ def check(proxy: Proxy) -> None:
         raise SystemExit(f"{proxy.name} does not bring the engine's answer")
 
 
-def measure(proxy: Proxy, kind: str, payload: Path, count: int) -> tuple[float, float]:
+def measure(proxy: Proxy, kind: str, payload: Path, count: int, answer: int) -> tuple[float, float]:
     """Return CPU microseconds per request and requests per second of one repeat; not a number where requests failed."""
-    load(proxy.port, METHODS[kind], payload, max(count // 10, CONNECTIONS * STREAMS))
+    load(proxy.port, METHODS[kind], payload, max(count // 10, CONNECTIONS * STREAMS), answer)
     before = cpu_seconds(proxy.pids())
-    rate = load(proxy.port, METHODS[kind], payload, count)
+    rate = load(proxy.port, METHODS[kind], payload, count, answer)
     if rate is None:
         return math.nan, math.nan
     return (cpu_seconds(proxy.pids()) - before) * 1e6 / count, rate
@@ -131,30 +133,30 @@ def fake_engine() -> Iterator[int]:
         process.wait()
 
 
-def run(engine: str, port: int, share: int, repeats: int, say: Callable[[str], None]) -> list[Figure]:
+def run(what: tuple[str, str], port: int, share: int, repeats: int, say: Callable[[str], None]) -> list[Figure]:
     """Measure every proxy before one engine, interleaved, so that a noisy moment hits all alike."""
-    figures = []
+    figures: list[Figure] = []
+    engine, kind = what
     with ExitStack() as stack, tempfile.TemporaryDirectory() as folder:
         proxies = [stack.enter_context(start(port)) for start in (worker, nginx, grpc_aio)]
         for proxy in proxies:
             check(proxy)
-        for kind in METHODS:
-            for size, count in REQUESTS.items():
-                messages = MESSAGES_PER_STREAM if kind == "stream" else 1
-                total = max(count // share // (messages // 5 or 1), 40)
-                payload = Path(folder, "payload")
-                samples: dict[str, list[tuple[float, float]]] = {proxy.name: [] for proxy in proxies}
-                for _ in range(repeats):
-                    for proxy in proxies:
-                        payload.write_bytes(request(proxy.model, SIZES[size]) * messages)
-                        cost, rate = measure(proxy, kind, payload, total)
-                        samples[proxy.name].append((cost / messages, rate * messages))
-                for name, taken in samples.items():
-                    costs = [cost for cost, _ in taken]
-                    spread = max(costs) - min(costs)
-                    rate = statistics.median(rate for _, rate in taken)
-                    figures.append(Figure(engine, kind, size, name, statistics.median(costs), spread, rate))
-                say(_line(figures[-len(proxies) :]))
+        for size, count in REQUESTS.items():
+            messages = MESSAGES_PER_STREAM if kind == "stream" else 1
+            total = max(count // share // (messages // 5 or 1), 40)
+            payload = Path(folder, "payload")
+            samples: dict[str, list[tuple[float, float]]] = {proxy.name: [] for proxy in proxies}
+            for _ in range(repeats):
+                for proxy in proxies:
+                    payload.write_bytes(request(proxy.model, SIZES[size]) * messages)
+                    cost, rate = measure(proxy, kind, payload, total, SIZES[size] * messages)
+                    samples[proxy.name].append((cost / messages, rate * messages))
+            for name, taken in samples.items():
+                costs = [cost for cost, _ in taken]
+                spread = max(costs) - min(costs)
+                rate = statistics.median(rate for _, rate in taken)
+                figures.append(Figure(engine, kind, size, name, statistics.median(costs), spread, rate))
+            say(_line(figures[-len(proxies) :]))
     return figures
 
 
@@ -218,12 +220,12 @@ def main() -> None:
     say(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     say(f"{CONNECTIONS} connections with {STREAMS} requests each; {MESSAGES_PER_STREAM} to a stream; {repeats} repeats")
     figures: list[Figure] = []
-    if "fake" in arguments.engine:
+    for kind in METHODS if "fake" in arguments.engine else ():
         with fake_engine() as port:
-            figures += run("fake", port, 1, repeats, say)
-    if "triton" in arguments.engine:
+            figures += run(("fake", kind), port, 1, repeats, say)
+    for kind in METHODS if "triton" in arguments.engine else ():
         with triton_engine(say) as port:
-            figures += run("triton", port, TRITON_SHARE, repeats, say)
+            figures += run(("triton", kind), port, TRITON_SHARE, repeats, say)
     if arguments.document:
         document(arguments.document, figures, repeats)
     if arguments.json:
