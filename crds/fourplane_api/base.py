@@ -91,8 +91,12 @@ class Transition:
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchema:
         """Write the CEL form; Python asks in `check_update`."""
         described: JsonSchema = handler(schema)
-        described.setdefault("x-kubernetes-validations", []).append({"rule": self.cel, "message": self.message})
+        self.describe(described)
         return described
+
+    def describe(self, schema: JsonSchema) -> None:
+        """Write the CEL form."""
+        schema.setdefault("x-kubernetes-validations", []).append({"rule": self.cel, "message": self.message})
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +167,8 @@ class ApiModel(BaseModel):
 
     cel: ClassVar[tuple[Rule, ...]] = ()
     """Rules over several fields of this object."""
+    transitions: ClassVar[tuple[Transition, ...]] = ()
+    """Rules over this object and the one that it replaces."""
 
     @model_validator(mode="before")
     @classmethod
@@ -186,4 +192,6 @@ class ApiModel(BaseModel):
         described = handler.resolve_ref_schema(handler(schema))
         for rule in cls.cel:
             rule.describe(described)
+        for transition in cls.transitions:
+            transition.describe(described)
         return described

@@ -5,10 +5,16 @@ from typing import Any
 
 from fourplane_api.documents import dump
 from fourplane_api.meta import GROUP, VERSION, Resource
+from fourplane_api.published import ConfigShard, ConfigSnapshot, RuntimeActivation
+from fourplane_api.report import WorkerReport
 from fourplane_api.route import ModelRoute
 from fourplane_api.runtime import RuntimeDeployment
 from fourplane_api.schema import structural
 
+USERS = "fourplane"
+"""Category of the kinds that users write."""
+MACHINES = "fourplane-internal"
+"""Category of the kinds that the operator and the workers write."""
 _HEADER = "# Written by `make crds` from the models in crds/fourplane_api; edit those.\n"
 
 
@@ -36,6 +42,8 @@ class Definition:
     plural: str
     short: str
     columns: tuple[Column, ...]
+    category: str = USERS
+    """What `kubectl get` finds it by, with its siblings."""
 
     @property
     def kind(self) -> str:
@@ -57,13 +65,15 @@ class Definition:
             "additionalPrinterColumns": [column.document() for column in self.columns],
             "schema": {"openAPIV3Schema": structural(self.model)},
         }
+        if "status" not in self.model.model_fields:
+            del version["subresources"]
         names = {
             "kind": self.kind,
             "listKind": f"{self.kind}List",
             "plural": self.plural,
             "singular": self.kind.lower(),
             "shortNames": [self.short],
-            "categories": ["fourplane"],
+            "categories": [self.category],
         }
         return {
             "apiVersion": "apiextensions.k8s.io/v1",
@@ -82,8 +92,9 @@ _STATE = (
     Column("Ready", f"{_READY}.status", "Whether the latest generation is served."),
     Column("Reason", f"{_READY}.reason", "Why it is ready or not, in one word."),
 )
+_AGE_ALONE = Column("Age", ".metadata.creationTimestamp", "Time since creation.", type="date")
 _AGE = (
-    Column("Age", ".metadata.creationTimestamp", "Time since creation.", type="date"),
+    _AGE_ALONE,
     Column("Message", f"{_READY}.message", "Why it is ready or not, and what to do next.", wide=True),
 )
 
@@ -108,6 +119,57 @@ DEFINITIONS = (
             Column("Runtime", ".spec.runtimeRef.name", "Runtime that serves the route."),
             *_STATE,
             *_AGE,
+        ),
+    ),
+    Definition(
+        model=ConfigShard,
+        plural="configshards",
+        short="csh",
+        category=MACHINES,
+        columns=(
+            Column("Entries", ".spec.entries", "How many entries it holds.", type="integer"),
+            Column("Bytes", ".spec.sizeBytes", "Length of the shard.", type="integer"),
+            _AGE_ALONE,
+        ),
+    ),
+    Definition(
+        model=ConfigSnapshot,
+        plural="configsnapshots",
+        short="csnap",
+        category=MACHINES,
+        columns=(
+            Column("Runtime", ".spec.runtime", "Runtime that it was compiled for."),
+            _AGE_ALONE,
+            Column("Contract", ".spec.contractVersion", "Version of the contract.", wide=True),
+        ),
+    ),
+    Definition(
+        model=RuntimeActivation,
+        plural="runtimeactivations",
+        short="ract",
+        category=MACHINES,
+        columns=(
+            Column("Digest", ".spec.stableShort", "First digits of the snapshot to serve."),
+            Column("Epoch", ".spec.epoch", "Raised whenever another writer takes over.", type="integer"),
+            Column("Sequence", ".spec.sequence", "Raised at every change within an epoch.", type="integer"),
+            _AGE_ALONE,
+            Column("Previous", ".spec.previous", "Snapshot that was served before.", wide=True),
+        ),
+    ),
+    Definition(
+        model=WorkerReport,
+        plural="workerreports",
+        short="wrep",
+        category=MACHINES,
+        columns=(
+            Column("Runtime", ".spec.runtime", "Runtime that the worker serves."),
+            Column("Digest", ".spec.acknowledged.digestShort", "First digits of the snapshot that is served."),
+            Column("Processes", ".spec.processes.summary", "Processes that serve, of all that shall."),
+            Column("Rejected", ".spec.rejections[0].reason", "Why a snapshot is not taken, if one is not."),
+            _AGE_ALONE,
+            Column("Version", ".spec.workerVersion", "Version of the worker's software.", wide=True),
+            Column("Epoch", ".spec.acknowledged.epoch", "Epoch of what is served.", type="integer", wide=True),
+            Column("Sequence", ".spec.acknowledged.sequence", "Its sequence.", type="integer", wide=True),
         ),
     ),
 )

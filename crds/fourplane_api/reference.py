@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from fourplane_api.base import JsonSchema
-from fourplane_api.crd import DEFINITIONS, Definition
+from fourplane_api.crd import DEFINITIONS, MACHINES, USERS, Definition
 from fourplane_api.meta import API_VERSION
 from fourplane_api.schema import structural
 
@@ -12,35 +12,52 @@ _INTRODUCTION = f"""\
 
 Written by `make crds` from the models in `crds/fourplane_api`; edit those.
 
-Every kind is namespaced and in the category `fourplane` (`kubectl get fourplane`). Nothing is coerced: `"1"` is not an
-integer and `1` not a string. Unknown fields are refused. `null` is the same as leaving a field out.
+Every kind is namespaced. Those that users write come first, in the category `{USERS}` (`kubectl get {USERS}`);
+those that machines write stand [below](#written-by-machines). Nothing is coerced: `"1"` is not an integer and `1` not
+a string. Unknown fields are refused. `null` is the same as leaving a field out.
 
 Durations are [Gateway API durations](https://gateway-api.sigs.k8s.io/geps/gep-2257/): up to four numbers with a unit
 each (`h`, `m`, `s`, `ms`), for example `500ms`, `30s`, `1h30m`.
+"""
+_MACHINES = f"""\
+## Written by machines
+
+The operator and the workers write these kinds, and nobody else should: they are in the category `{MACHINES}`
+(`kubectl get {MACHINES}`), `fourplane` refuses them in a folder of resources, and none has a status.
+
+What is signed stands in them as the very bytes of a worker's state folder, in base64. A worker goes by those bytes
+alone, and verifies hashes and signatures before use; the fields beside them are for people, tables and rules.
+
+The name of a ConfigShard or ConfigSnapshot is its digest with `-` for `:`, as object names hold no colon:
+`sha256-` and 64 hexadecimal digits. That is 71 characters, too many for the value of a label.
 """
 
 
 def text() -> str:
     """Return the whole reference in Markdown."""
-    return "\n".join((_INTRODUCTION, *(_kind(definition) for definition in DEFINITIONS)))
+    return "\n".join((_INTRODUCTION, *_kinds(USERS, "##"), _MACHINES, *_kinds(MACHINES, "###")))
 
 
-def _kind(definition: Definition) -> str:
+def _kinds(category: str, heading: str) -> Iterator[str]:
+    return (_kind(definition, heading) for definition in DEFINITIONS if definition.category == category)
+
+
+def _kind(definition: Definition, heading: str) -> str:
     schema = structural(definition.model)
     lines = [
-        f"## {definition.kind}",
+        f"{heading} {definition.kind}",
         "",
         f"Short name `{definition.short}`. {schema['description']}",
         "",
         "| field | type | required | bounds | meaning |",
         "|---|---|---|---|---|",
     ]
-    rules = []
+    rules = [f"- {rule['message']}" for rule in schema.get("x-kubernetes-validations", [])]
     for path, node, required in _fields("", schema):
         cells = (f"`{path}`", _type(node), "yes" if required else "", _bounds(node), node["description"])
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
         rules += _rules(path, node)
-    return "\n".join([*lines, "", "Rules:", "", *rules, ""])
+    return "\n".join([*lines, "", *(["Rules:", "", *rules, ""] if rules else [])])
 
 
 def _fields(path: str, node: JsonSchema) -> Iterator[tuple[str, JsonSchema, bool]]:

@@ -11,6 +11,12 @@ INT32_MAX = 2**31 - 1
 EXACT_MAX = 2**53 - 1
 """The largest bound that an API server keeps: it reads bounds as floating-point numbers."""
 
+BASE64 = Pattern(
+    r"^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)$",
+    "write base64 in one line, with its padding",
+)
+"""Some bytes, not none."""
+
 DnsLabel = Annotated[
     StrictStr,
     Field(max_length=63),
@@ -25,6 +31,25 @@ DnsSubdomain = Annotated[
     Pattern(
         r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$",
         "use lower-case letters, digits, '-' and '.', with a letter or digit at both ends of each part",
+    ),
+]
+RuntimePath = Annotated[
+    StrictStr,
+    Field(max_length=317),
+    Pattern(
+        r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$",
+        "write NAMESPACE/NAME",
+    ),
+]
+ContractVersion = Annotated[
+    StrictStr, Field(max_length=9), Pattern(r"^[1-9][0-9]*$", "write the number in quotes, for example '1'")
+]
+# A pattern, not the format date-time: an API server lets lists pass for a string that has a format.
+UtcTime = Annotated[
+    StrictStr,
+    Field(max_length=30),
+    Pattern(
+        r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z$", "write it as 2026-01-31T12:00:00Z"
     ),
 ]
 PublicModelName = Annotated[

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
+WHOLE = "<nil>"
+"""The field of a complaint about the document itself."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def judge(tmp_path_factory) -> Judge:
 
 def _causes(statuses: list[dict]) -> tuple[Cause, ...]:
     return tuple(
-        Cause(cause.get("field", ""), cause["message"])
+        Cause(cause.get("field", "").replace(WHOLE, ""), cause["message"])
         for status in statuses
         if status["status"] != "Success"
         for cause in status.get("details", {}).get("causes", [{"message": status["message"]}])

@@ -31,7 +31,10 @@ NODES = [
     for path, node in nodes(schema_of(definition))
 ]
 every_node = pytest.mark.parametrize(("node", "path"), NODES)
-every_definition = pytest.mark.parametrize("definition", DEFINITIONS.values(), ids=DEFINITIONS)
+USERS = {name: DEFINITIONS[name] for name in ("runtimedeployments", "modelroutes")}
+MACHINES = {name: definition for name, definition in DEFINITIONS.items() if name not in USERS}
+every_definition = pytest.mark.parametrize("definition", USERS.values(), ids=USERS)
+every_machine_definition = pytest.mark.parametrize("definition", MACHINES.values(), ids=MACHINES)
 
 
 @every_node
@@ -131,7 +134,28 @@ def test_kubectl_prints_the_state_and_the_age(definition):
     assert columns["Age"]["type"] == "date"
 
 
-def test_a_runtime_prints_its_snapshot_and_a_route_its_model():
+@every_machine_definition
+def test_what_machines_write_has_no_status(definition):
+    assert [version.get("subresources") for version in definition["versions"]] == [None]
+    assert "status" not in schema_of(definition)["properties"]
+
+
+@every_machine_definition
+def test_what_machines_write_is_in_a_category_of_its_own(definition):
+    assert definition["names"]["categories"] == ["fourplane-internal"]
+    assert definition["names"]["shortNames"] in (["csh"], ["csnap"], ["ract"], ["wrep"])
+    assert definition["scope"] == "Namespaced"
+
+
+@pytest.mark.parametrize("name", ["configshards", "configsnapshots"])
+def test_what_is_named_after_its_content_is_frozen(name):
+    rules = schema_of(DEFINITIONS[name])["properties"]["spec"]["x-kubernetes-validations"]
+    [frozen] = [rule for rule in rules if "oldSelf" in rule["rule"]]
+    assert frozen["rule"] == "self == oldSelf"
+    assert "snapshots are immutable" in frozen["message"]
+
+
+def test_kubectl_prints_the_most_of_each_kind():
     columns = {
         name: [column["name"] for column in definition["versions"][0]["additionalPrinterColumns"]]
         for name, definition in DEFINITIONS.items()
@@ -139,6 +163,10 @@ def test_a_runtime_prints_its_snapshot_and_a_route_its_model():
     assert columns == {
         "runtimedeployments": ["Ready", "Reason", "Digest", "Applied", "Age", "Message"],
         "modelroutes": ["Model", "Runtime", "Ready", "Reason", "Age", "Message"],
+        "configshards": ["Entries", "Bytes", "Age"],
+        "configsnapshots": ["Runtime", "Age", "Contract"],
+        "runtimeactivations": ["Digest", "Epoch", "Sequence", "Age", "Previous"],
+        "workerreports": ["Runtime", "Digest", "Processes", "Rejected", "Age", "Version", "Epoch", "Sequence"],
     }
 
 
