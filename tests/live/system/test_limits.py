@@ -98,18 +98,22 @@ def test_the_bound_on_streams_moves_for_those_who_are_connected(world, peer, eng
     assert {call.code().name for call in calls} == {"OK"}
 
 
+BEHIND_S = 1
+"""How much later an engine's own deadline is: the worker ends the call before, and cancels what still runs."""
+
+
 def test_the_longest_deadline_holds_for_who_names_none_and_for_who_names_more(world, peer, engine):
     world(limits={"maxDeadline": "300ms"})
     for more in ({}, {"timeout": 30}):
         call = peer.stub.ModelInfer.future(floats("held", [1.0]), **more)
         assert call.code().name == "DEADLINE_EXCEEDED"
         assert dict(call.trailing_metadata())["x-fourplane-outcome"] == "DEADLINE_EXCEEDED"
-        assert 0.1 < engine.left[-1] < 0.31
+        assert BEHIND_S < engine.left[-1] < 0.31 + BEHIND_S
     world(limits={"maxDeadline": "10s"})
     assert peer.infer(floats("echo", [1.0])).code == "OK"
-    assert 5 < engine.left[-1] < 10.1
+    assert 5 < engine.left[-1] < 10.1 + BEHIND_S
     assert peer.infer(floats("echo", [1.0]), timeout=3).code == "OK"
-    assert 1 < engine.left[-1] < 3.1
+    assert BEHIND_S < engine.left[-1] < 3.1 + BEHIND_S
 
 
 def test_the_longest_stream_ends_in_time(world, peer):
