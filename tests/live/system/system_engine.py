@@ -10,6 +10,8 @@ from tritonclient.grpc import service_pb2_grpc
 
 HELD = "held"
 """The model whose requests wait to be let go."""
+ENDLESS = "endless"
+"""The model that answers a stream's request again and again."""
 BROKEN = "broken"
 """The model that fails."""
 _OPTIONS = (
@@ -31,8 +33,8 @@ class Engine(service_pb2_grpc.GRPCInferenceServiceServicer):
         self.requests: list[Any] = []
         self.left: list[float] = []
         """Seconds that each call had, as its deadline says."""
-        self.given_up = 0
-        """Held calls that were cancelled."""
+        self.given_up: list[str] = []
+        """Models whose calls were cancelled, once for each call."""
         self.let_go = threading.Event()
         self.holding = threading.Semaphore(0)
         """Counts the calls that are held, or were."""
@@ -59,7 +61,18 @@ class Engine(service_pb2_grpc.GRPCInferenceServiceServicer):
         """Answer each request once."""
         self._note(context)
         for request in requests:
-            yield pb.ModelStreamInferResponse(infer_response=self._answer(request, context))
+            if request.model_name == ENDLESS:
+                yield from self._endless(request, context)
+            else:
+                yield pb.ModelStreamInferResponse(infer_response=self._answer(request, context))
+
+    def _endless(self, request: Any, context: Any) -> Any:
+        try:
+            while not self.let_go.wait(0.01):
+                yield pb.ModelStreamInferResponse(infer_response=self._answer(request, context))
+        finally:
+            if not context.is_active():
+                self.given_up.append(ENDLESS)
 
     def ModelMetadata(self, request: Any, context: Any) -> Any:
         """Refuse, as the worker asks for contracts."""
@@ -77,7 +90,8 @@ class Engine(service_pb2_grpc.GRPCInferenceServiceServicer):
             self.holding.release()
             while context.is_active() and not self.let_go.wait(0.05):
                 pass
-            self.given_up += not context.is_active()
+            if not context.is_active():
+                self.given_up.append(HELD)
         if request.model_name == BROKEN:
             context.abort(grpc.StatusCode.INTERNAL, "the model failed")
         answer = pb.ModelInferResponse(model_name=request.model_name, model_version="1", id=request.id)

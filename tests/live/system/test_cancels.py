@@ -3,13 +3,12 @@
 import numpy
 import pytest
 import tritonclient.grpc as client
-from conformance_calls import Peer, floats, ints, word
-from system_engine import HELD
+from conformance_calls import Peer, floats, word
+from system_engine import ENDLESS, HELD
 from system_runtime import a_route, a_runtime
 from system_worker import eventually
 
 STREAMS = 500
-DECOUPLED = [{"name": name, "decoupled": True} for name in ("repeat", "watched_stream")]
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -19,29 +18,20 @@ def worker(state, engine, triton, start):
     state.publish(
         a_runtime(
             {
-                "real": ([triton], ["echo", "slow", *DECOUPLED]),
-                "main": ([engine.address], ["left", HELD]),
+                "real": ([triton], ["echo", "slow", {"name": "watched_stream", "decoupled": True}]),
+                "main": ([engine.address], ["left", HELD, {"name": ENDLESS, "decoupled": True}]),
             }
         ),
         a_route("mirror", ("real", "echo")),
         a_route("patience", ("real", "slow")),
-        a_route("burst", ("real", "repeat")),
         a_route("lighthouse", ("real", "watched_stream")),
         a_route("steady", ("main", "left")),
         a_route("held", ("main", HELD)),
+        a_route("endless", ("main", ENDLESS)),
     )
     worker = start("--workers", "2")
     worker.serves()
     return worker
-
-
-def burst():
-    """Return a request with ten seconds of answers."""
-    message = ints("burst", list(range(1000)), "values")
-    tensor = message.inputs.add(name="delay_ms", datatype="UINT32", shape=[1])
-    assert tensor.name
-    message.raw_input_contents.append((10).to_bytes(4, "little"))
-    return message
 
 
 def is_alive(triton, worker):
@@ -61,10 +51,11 @@ def counted(worker, outcome):
     return worker.metrics().outcomes().get(outcome, 0)
 
 
-def test_streams_that_are_given_up_in_the_middle_of_answers_leave_nothing(worker, triton):
+def test_streams_that_are_given_up_in_the_middle_of_answers_leave_nothing(worker, engine):
+    # A scripted engine: Triton 2.51 itself crashes in about one of four such storms.
     with Peer(worker.address) as peer:
-        for _ in range(10):
-            calls = [peer.stub.ModelStreamInfer(iter([burst()])) for _ in range(STREAMS // 10)]
+        for _ in range(STREAMS // 25):
+            calls = [peer.stub.ModelStreamInfer(iter([floats("endless", [1.0])])) for _ in range(25)]
             for call in calls:
                 assert not next(call).error_message
             assert worker.metrics().value("fourplane_open_engine_calls") >= len(calls)
@@ -72,16 +63,16 @@ def test_streams_that_are_given_up_in_the_middle_of_answers_leave_nothing(worker
                 call.cancel()
     worker.is_idle()
     assert worker.metrics().outcomes() == {"CANCELLED": STREAMS}
-    is_alive(triton, worker)
+    eventually(lambda: len(engine.given_up) == STREAMS, "the engine has heard of all")
 
 
-def test_streams_that_are_given_up_before_anything_leave_nothing(worker, triton):
+def test_streams_that_are_given_up_at_once_leave_nothing(worker, triton):
     with Peer(worker.address) as peer:
         for _ in range(STREAMS):
-            peer.stub.ModelStreamInfer(iter([burst()])).cancel()
+            peer.stub.ModelStreamInfer(iter([word("lighthouse", "count")])).cancel()
         assert peer.infer(floats("mirror", [1.0])).code == "OK"
     worker.is_idle()
-    assert counted(worker, "OK") == 1
+    assert counted(worker, "OK") >= 1
     is_alive(triton, worker)
 
 
@@ -138,5 +129,5 @@ def test_the_engine_is_told_of_every_call_that_is_given_up(worker, engine):
         assert worker.metrics().value("fourplane_open_engine_calls") == 30
         for call in calls:
             call.cancel()
-        eventually(lambda: engine.given_up == 30, "the engine has heard of all")
+        eventually(lambda: len(engine.given_up) == 30, "the engine has heard of all")
     worker.is_idle()
