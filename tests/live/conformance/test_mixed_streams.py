@@ -44,8 +44,8 @@ def messages(count, seed):
 
 
 def check(answer, expected):
-    assert answer.code == "OK", answer.message
     counts = collections.Counter(each.infer_response.id for each in answer.responses)
+    assert answer.code == "OK", (answer.message, {k: (v, counts[k]) for k, v in expected.items() if counts[k] != v})
     assert dict(counts) == expected
     for each in answer.responses:
         kind = each.infer_response.id.partition("-")[0]
