@@ -10,7 +10,8 @@ from conformance_calls import Peer, floats
 from system_faithful import FaithfulCaller
 from system_h2 import SlowReader
 from system_load import NO_RETRIES, Caller, Talk, running
-from system_worker import eventually
+from system_runtime import State, steady
+from system_worker import Worker, eventually
 
 RESTARTS = 10
 
@@ -110,3 +111,16 @@ def test_idle_connections_hold_up_no_drain(publish, start):
             assert peer.infer(floats("steady", [1.0])).code == "OK"
         assert worker.end() == 0
     assert not worker.logged("killing")
+
+
+def test_a_worker_that_ends_leaves_no_folder_of_sockets_behind(tmp_path, engine):
+    deep = State(tmp_path / ("far" * 30))
+    deep.publish(*steady(engine.address))
+    sockets = deep.folder.sockets()
+    assert not sockets.is_relative_to(tmp_path), "a socket's path is too long here"
+    worker = Worker(deep, tmp_path / "log")
+    worker.serves()
+    with Peer(worker.address) as peer:
+        assert peer.call("ServerLive", b"").code == "OK"
+    worker.stop()
+    assert not sockets.exists()

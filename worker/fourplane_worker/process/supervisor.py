@@ -104,6 +104,9 @@ class Supervisor:
         await self._fleet.stop(self.settings.grace_s if grace_s is None else grace_s)
         await self._admin.stop()
         self.state.status.unlink(missing_ok=True)
+        if self._sockets != self.state.run.absolute():
+            with contextlib.suppress(OSError):  # a process that was killed has left its socket: the next run takes it
+                self._sockets.rmdir()
         self._held.close()
 
     async def acknowledged(self, epoch: int, sequence: int, within_s: float) -> bool:
