@@ -7,6 +7,8 @@ from front_world import until
 from h2.events import StreamEnded
 from oip_messages import a_request, a_response
 
+from fourplane_worker.front.lingering import STOPS
+
 
 def silent(_call, _event):
     """Say nothing until a test does."""
@@ -88,3 +90,18 @@ async def test_an_engine_that_is_lost_takes_given_up_calls_with_it(world):
     await world.settled()
     engine.hang_up()
     await gone(world)
+
+
+async def test_of_a_swarm_that_was_given_up_few_are_cancelled_at_once(world):
+    engine, client = await world.serve(on_call=silent)
+    calls = [client.call(a_request()) for _ in range(STOPS + 40)]
+    await (await engine.nth(len(calls))).done()
+    for call in calls:
+        call.cancel()
+    await until(lambda: sum(at.reset is not None for at in engine.calls) >= STOPS)
+    spared = [at for at in engine.calls if at.reset is None]
+    assert spared
+    for at in spared:
+        at.reply(a_response()).finish()
+    await gone(world)
+    assert spared[-1].reset is None
