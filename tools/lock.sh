@@ -10,7 +10,7 @@ compile=(.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-emi
 
 "${compile[@]}" --all-extras --group build pyproject.toml -o requirements.lock
 # The same versions as in development: what is tested is what runs.
-"${compile[@]}" --extra worker --group build --constraint requirements.lock pyproject.toml -o requirements-runtime.lock
+"${compile[@]}" --extra worker --extra operator --group build --constraint requirements.lock pyproject.toml -o requirements-runtime.lock
 engine=worker/fourplane_worker/engine
 if [ -f "$engine/models-env.in" ]; then
     "${compile[@]}" "$engine/models-env.in" -o "$engine/models-env.lock"

@@ -32,7 +32,7 @@ find_python() {
 }
 
 state() {
-    { cat -- "$lock"; "$venv/bin/python" -VV; pwd; } | cksum
+    { cat -- "$lock"; grep dev-mode-dirs pyproject.toml; "$venv/bin/python" -VV; pwd; } | cksum
 }
 
 if [ -x "$venv/bin/python" ] && [ -f "$stamp" ] && [ "$(cat -- "$stamp")" = "$(state 2>/dev/null)" ]; then
