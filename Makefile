@@ -26,7 +26,7 @@ export HYPOTHESIS_STORAGE_DIRECTORY := $(CHECKS)/hypothesis
 export COVERAGE_FILE := $(CHECKS)/coverage
 PYTEST := $(PY) -m pytest -o cache_dir="$(CHECKS)/pytest"
 
-.PHONY: help setup quickstart ask test check fmt fmt-check lint types unit live cluster generated crds protos lock tools cluster-tools \
+.PHONY: help setup quickstart ask test check fmt fmt-check lint types unit live cluster generated crds protos lock tools cluster-tools node-tools \
 	debian bench clean
 
 help: ## Show this help
@@ -98,6 +98,10 @@ tools: ## Build the pinned Go programs that tests use into the cache
 
 cluster-tools: ## Find or build etcd, kube-apiserver and the like; from nothing that takes about ten minutes
 	@tools/cluster.sh >/dev/null
+
+node-tools: ## Find or build what a node of the end-to-end test needs, as root on Debian
+	@tools/debian.sh runc containernetworking-plugins iptables
+	@tools/node.sh >/dev/null
 
 debian: ## Install the Debian packages that live tests use, or say which
 	@tools/debian.sh nginx nghttp2-client

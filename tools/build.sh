@@ -8,7 +8,7 @@
 # Binaries on PATH are used only with FOURPLANE_TOOLS_FROM_PATH=1, since their versions are anyone's guess.
 set -euo pipefail
 
-readonly ALL=(h2spec grpcurl kubectl-validate goclient buf)
+readonly ALL=(h2spec grpcurl kubectl-validate goclient health buf)
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/fourplane"
 bin="$cache/bin"
@@ -21,10 +21,13 @@ package_of() {
         grpcurl) echo github.com/fullstorydev/grpcurl/cmd/grpcurl ;;
         kubectl-validate) echo sigs.k8s.io/kubectl-validate ;;
         buf) echo github.com/bufbuild/buf/cmd/buf ;;
-        goclient) echo . ;;
+        goclient | health) echo . ;;
         etcd) echo go.etcd.io/etcd/server/v3 ;;
-        kube-apiserver | kube-controller-manager | kube-scheduler | kubectl) echo "k8s.io/kubernetes/cmd/$1" ;;
-        *) say "unknown tool: $1 (known: ${ALL[*]}, and those of tools/cluster.sh)"; return 2 ;;
+        kube-apiserver | kube-controller-manager | kube-scheduler | kubectl | kubelet | kube-proxy) echo "k8s.io/kubernetes/cmd/$1" ;;
+        containerd | containerd-shim-runc-v2 | ctr) echo "github.com/containerd/containerd/v2/cmd/$1" ;;
+        helm) echo helm.sh/helm/v4/cmd/helm ;;
+        pause) echo . ;;
+        *) say "unknown tool: $1 (known: ${ALL[*]}, and those of tools/cluster.sh and tools/node.sh)"; return 2 ;;
     esac
 }
 
@@ -33,22 +36,35 @@ module_of() {
     case $1 in
         etcd) echo "$here/cluster/etcd" ;;
         kube-apiserver | kube-controller-manager | kube-scheduler | kubectl) echo "$here/cluster/kubernetes" ;;
+        kubelet | kube-proxy) echo "$here/node/kubernetes" ;;
+        containerd | containerd-shim-runc-v2 | ctr) echo "$here/node/containerd" ;;
+        helm | pause) echo "$here/node/$1" ;;
         *) echo "$here/$1" ;;
     esac
 }
 
-# Kubernetes calls itself v0.0.0 unless the linker says otherwise.
+# The version, without its v, at which the tool's module pins another one.
+pinned() { awk -v module="$2" '{ for (i = 1; i < NF; i++) if ($i == module) { sub(/^v/, "", $(i + 1)); print $(i + 1) } }' "$(module_of "$1")/go.mod"; }
+
+# Kubernetes calls itself v0.0.0 unless the linker says otherwise, and others do alike.
 linker_flags_of() {
     local version minor
     printf -- '-s -w'
     case $(package_of "$1") in
+        github.com/containerd/*)
+            printf -- ' -X github.com/containerd/containerd/v2/version.Version=%s' "$(pinned "$1" github.com/containerd/containerd/v2)"
+            ;;
+        helm.sh/*) printf -- ' -X helm.sh/helm/v4/internal/version.version=v%s' "$(pinned "$1" helm.sh/helm/v4)" ;;
         k8s.io/kubernetes/*)
-            version=$(sed -n 's/^.*k8s.io\/kubernetes v\([0-9.]*\).*/\1/p' "$(module_of "$1")/go.mod")
+            version=$(pinned "$1" k8s.io/kubernetes)
             minor=${version#*.}
             printf -- ' -X k8s.io/component-base/version.git%s' "Version=v$version" "Major=${version%%.*}" "Minor=${minor%%.*}"
             ;;
     esac
 }
+
+# containerd's btrfs snapshotter needs cgo and its headers.
+tags_of() { case $1 in containerd*) echo no_btrfs ;; esac; }
 
 needed_go() { sed -n 's/^go \([0-9.]*\).*/\1/p' "$(module_of "$1")/go.mod"; }
 
@@ -105,7 +121,7 @@ build() {
         watch_build "$name" "$log" >/dev/null &
         watcher=$!
         (cd -- "$(module_of "$name")" && CGO_ENABLED=0 nice -n 10 go build -v -mod=readonly -trimpath -p "${FOURPLANE_GO_JOBS:-1}" \
-            -ldflags "$(linker_flags_of "$name")" -o "$target.$$" "$package") >"$log" 2>&1 || built=$?
+            -tags "$(tags_of "$name")" -ldflags "$(linker_flags_of "$name")" -o "$target.$$" "$package") >"$log" 2>&1 || built=$?
         kill "$watcher" 2>/dev/null || true
         wait "$watcher" 2>/dev/null || true # else bash tells of its end
         if [ "$built" != 0 ]; then

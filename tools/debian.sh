@@ -10,6 +10,7 @@ PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 program_of() {
     case $1 in
         nghttp2-client) echo h2load ;;
+        containernetworking-plugins) echo /usr/lib/cni/host-local ;; # kubelet's kind of plugins are on no PATH
         *) echo "$1" ;;
     esac
 }

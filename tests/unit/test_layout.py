@@ -22,7 +22,16 @@ def test_every_dependency_says_what_it_is_for():
         wanted += group
     wanted += [module.parent.name for module in (ROOT / "tools").rglob("go.mod")]
     names = {re.split(r"[\[<>=~! ;]", requirement)[0] for requirement in wanted}
-    assert sorted(told) == sorted(names | {"nginx", "nghttp2-client"})
+    debian = {"nginx", "nghttp2-client", "runc", "iptables", "containernetworking-plugins"}
+    assert set(told) == names | debian
+
+
+def test_a_node_is_of_the_version_of_its_control_plane():
+    pins = {
+        path.parent.parent.name: re.findall(r"k8s.io/kubernetes (v\S+)", path.read_text())
+        for path in (ROOT / "tools").rglob("kubernetes/go.mod")
+    }
+    assert pins["node"] == pins["cluster"] != []
 
 
 def test_lock_files_name_packages_and_hashes_but_no_addresses():

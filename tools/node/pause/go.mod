@@ -1,0 +1,3 @@
+module github.com/fourplane/fourplane/tools/node/pause
+
+go 1.26.0
