@@ -18,6 +18,7 @@ Object: TypeAlias = dict[str, Any]
 """An object as JSON has it."""
 
 _JSON = "application/json"
+_METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
 _PAGE = 500
@@ -60,13 +61,22 @@ class Cluster:
     async def list(self, kind: Kind, namespace: str = "", **selectors: str) -> tuple[list[Object], str]:
         """Return all objects of a kind, of one namespace or of all, and the version that the listing is of.
 
-        `selectors` are the API's own: labelSelector, fieldSelector.
+        `selectors` are the API's own: labelSelector, fieldSelector. An object of a listing does not say its kind.
         """
+        return await self._pages(kind, namespace, selectors, _JSON)
+
+    async def list_metadata(self, kind: Kind, namespace: str = "") -> list[Object]:
+        """Return the metadata of all objects of a kind, without their content."""
+        return (await self._pages(kind, namespace, {}, _METADATA))[0]
+
+    async def _pages(
+        self, kind: Kind, namespace: str, selectors: Mapping[str, str], accept: str
+    ) -> tuple[list[Object], str]:
         found: list[Object] = []
         version, proceed = "", ""
         while True:
             query = {**selectors, "limit": str(_PAGE), **({"continue": proceed} if proceed else {})}
-            page = await self._json("GET", kind, namespace, query=query)
+            page = await self._json("GET", kind, namespace, query=query, accept=accept)
             found += page["items"]
             metadata = page["metadata"]
             version = metadata["resourceVersion"]
@@ -87,10 +97,8 @@ class Cluster:
     ) -> Object:
         """Apply on the server's side what `manager` wants; with a resourceVersion in it, only to that version."""
         query = {"fieldManager": manager, "force": "true" if force else "false"}
-        name = body["metadata"]["name"]
-        return await self._json(
-            "PATCH", kind, namespace, name, subresource=subresource, body=body, query=query, content_type=_APPLY
-        )
+        name = "/".join(part for part in (body["metadata"]["name"], subresource) if part)
+        return await self._json("PATCH", kind, namespace, name, body=body, query=query, content_type=_APPLY)
 
     async def merge(self, kind: Kind, namespace: str, name: str, patch: Object, *, manager: str) -> Object:
         """Merge a patch (RFC 7396) into an object; with a resourceVersion in it, only into that version."""
@@ -133,9 +141,12 @@ class Cluster:
         body: Object | None = None,
         query: Mapping[str, str] | None = None,
         content_type: str = _JSON,
+        accept: str = _JSON,
     ) -> Object:
         path = kind.path(namespace, name, subresource) + (f"?{urlencode(query)}" if query else "")
-        async with self._request(method, path, str(kind), body=body, content_type=content_type) as answer:
+        async with self._request(
+            method, path, str(kind), body=body, content_type=content_type, accept=accept
+        ) as answer:
             return _object(await answer.read())
 
     @asynccontextmanager
@@ -147,6 +158,7 @@ class Cluster:
         *,
         body: Object | None = None,
         content_type: str = _JSON,
+        accept: str = _JSON,
         patience: aiohttp.ClientTimeout = _PATIENCE,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
@@ -154,7 +166,7 @@ class Cluster:
         self.written_bytes += len(data or b"")
         asked = f"{method} {path.partition('?')[0]}"
         try:
-            headers = await self._headers(content_type)
+            headers = {**await self._headers(), "Content-Type": content_type, "Accept": accept}
             async with self._session.request(
                 method,
                 self._configuration.host + path,
@@ -172,8 +184,8 @@ class Cluster:
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise UnreachableError(f"{asked}: {str(error) or type(error).__name__}") from error
 
-    async def _headers(self, content_type: str) -> dict[str, str]:
-        headers = {"Accept": _JSON, "Content-Type": content_type, "User-Agent": "fourplane"}
+    async def _headers(self) -> dict[str, str]:
+        headers = {"User-Agent": "fourplane"}
         settings: Any = await self._configuration.auth_settings()
         for setting in settings.values():
             if setting["in"] == "header":

@@ -66,18 +66,19 @@ async def follow(cluster: Cluster, kind: Kind, namespace: str = "", **selectors:
             if not version:
                 objects, version = await cluster.list(kind, namespace, **selectors)
                 yield Listed(tuple(objects))
-                failures = 0
+            failures = 0
             async for event in _watched(cluster, kind, namespace, {**selectors, "resourceVersion": version}):
-                version, failures = event["object"]["metadata"]["resourceVersion"], 0
+                version = event["object"]["metadata"]["resourceVersion"]
                 if happening := _happening(event):
                     yield happening
-        except ExpiredError:
-            version = ""
-            await asyncio.sleep(random.uniform(0, 1))  # noqa: S311 - spreads load, guards nothing
         except KubeError as error:
             failures += 1
+            # A server that answers, and not with events, does not know this version: it expired, or is of an etcd
+            # that was there before a backup was restored.
+            version = "" if error.status else version
             wait = backoff(failures, error.retry_after_s)
-            yield Troubled(error, wait)
+            if not isinstance(error, ExpiredError):
+                yield Troubled(error, wait)
             await asyncio.sleep(wait)
 
 

@@ -1,0 +1,39 @@
+"""Writes that are sent only while the Lease is held."""
+
+from fourplane_kube import Cluster, Kind, Object
+from fourplane_operator.leadership import Leadership
+from fourplane_operator.settings import MANAGER
+
+
+class Writer:
+    """Every write of the operator beside the Lease; each raises NotLeadingError rather than be sent without it."""
+
+    def __init__(self, cluster: Cluster, leadership: Leadership) -> None:
+        """Write to a cluster as long as leadership lasts."""
+        self._cluster = cluster
+        self._leadership = leadership
+
+    async def create(self, kind: Kind, namespace: str, body: Object) -> Object:
+        """Create an object; raise ExistsError where the name is taken."""
+        self._leadership.check()
+        return await self._cluster.create(kind, namespace, body)
+
+    async def replace(self, kind: Kind, namespace: str, body: Object) -> Object:
+        """Replace an object in the very version that it carries."""
+        self._leadership.check()
+        return await self._cluster.replace(kind, namespace, body)
+
+    async def apply(self, kind: Kind, namespace: str, body: Object, *, subresource: str = "") -> Object:
+        """Apply on the server's side; with a resourceVersion in it, only to that version."""
+        self._leadership.check()
+        return await self._cluster.apply(kind, namespace, body, manager=MANAGER, subresource=subresource)
+
+    async def apply_as(self, manager: str, kind: Kind, namespace: str, body: Object) -> Object:
+        """Apply under another manager, whose fields are then its own."""
+        self._leadership.check()
+        return await self._cluster.apply(kind, namespace, body, manager=manager)
+
+    async def delete(self, kind: Kind, namespace: str, name: str, *, uid: str, resource_version: str = "") -> None:
+        """Delete the object of that uid, only in that version where given."""
+        self._leadership.check()
+        await self._cluster.delete(kind, namespace, name, uid=uid, resource_version=resource_version)
