@@ -16,6 +16,7 @@ from fourplane_kube.kinds import Kind
 
 Object: TypeAlias = dict[str, Any]
 """An object as JSON has it."""
+Objects: TypeAlias = list[Object]
 
 _JSON = "application/json"
 _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
@@ -58,21 +59,21 @@ class Cluster:
         """Return an object; raise NotFoundError where there is none."""
         return await self._json("GET", kind, namespace, name)
 
-    async def list(self, kind: Kind, namespace: str = "", **selectors: str) -> tuple[list[Object], str]:
+    async def list(self, kind: Kind, namespace: str = "", **selectors: str) -> tuple[Objects, str]:
         """Return all objects of a kind, of one namespace or of all, and the version that the listing is of.
 
         `selectors` are the API's own: labelSelector, fieldSelector. An object of a listing does not say its kind.
         """
         return await self._pages(kind, namespace, selectors, _JSON)
 
-    async def list_metadata(self, kind: Kind, namespace: str = "") -> list[Object]:
+    async def list_metadata(self, kind: Kind, namespace: str = "") -> Objects:
         """Return the metadata of all objects of a kind, without their content."""
         return (await self._pages(kind, namespace, {}, _METADATA))[0]
 
     async def _pages(
         self, kind: Kind, namespace: str, selectors: Mapping[str, str], accept: str
-    ) -> tuple[list[Object], str]:
-        found: list[Object] = []
+    ) -> tuple[Objects, str]:
+        found: Objects = []
         version, proceed = "", ""
         while True:
             query = {**selectors, "limit": str(_PAGE), **({"continue": proceed} if proceed else {})}
@@ -137,16 +138,11 @@ class Cluster:
         namespace: str,
         name: str = "",
         *,
-        subresource: str = "",
-        body: Object | None = None,
         query: Mapping[str, str] | None = None,
-        content_type: str = _JSON,
-        accept: str = _JSON,
+        **request: Any,
     ) -> Object:
-        path = kind.path(namespace, name, subresource) + (f"?{urlencode(query)}" if query else "")
-        async with self._request(
-            method, path, str(kind), body=body, content_type=content_type, accept=accept
-        ) as answer:
+        path = kind.path(namespace, name) + (f"?{urlencode(query)}" if query else "")
+        async with self._request(method, path, str(kind), **request) as answer:
             return _object(await answer.read())
 
     @asynccontextmanager

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -54,11 +54,13 @@ class Troubled:
 Happening: TypeAlias = Listed | Changed | Deleted | Troubled
 
 
-async def follow(cluster: Cluster, kind: Kind, namespace: str = "", **selectors: str) -> AsyncIterator[Happening]:
+async def follow(
+    cluster: Cluster, kind: Kind, namespace: str = "", *, opened: Callable[[], None] = lambda: None, **selectors: str
+) -> AsyncIterator[Happening]:
     """Yield what there is and then every change, for ever; never raises a KubeError.
 
     `selectors` are the API's own: labelSelector, fieldSelector. A resumed watch loses nothing; where it can't be
-    resumed, everything is listed again.
+    resumed, everything is listed again. `opened` hears of every watch that is open: after trouble, that it is over.
     """
     version, failures = "", 0
     while True:
@@ -67,7 +69,7 @@ async def follow(cluster: Cluster, kind: Kind, namespace: str = "", **selectors:
                 objects, version = await cluster.list(kind, namespace, **selectors)
                 yield Listed(tuple(objects))
             failures = 0
-            async for event in _watched(cluster, kind, namespace, {**selectors, "resourceVersion": version}):
+            async for event in _watched(cluster, kind, namespace, {**selectors, "resourceVersion": version}, opened):
                 version = event["object"]["metadata"]["resourceVersion"]
                 if happening := _happening(event):
                     yield happening
@@ -95,9 +97,12 @@ def _happening(event: Object) -> Happening | None:
     return Deleted(event["object"]) if event["type"] == "DELETED" else Changed(event["object"])
 
 
-async def _watched(cluster: Cluster, kind: Kind, namespace: str, query: dict[str, str]) -> AsyncIterator[Object]:
+async def _watched(
+    cluster: Cluster, kind: Kind, namespace: str, query: dict[str, str], opened: Callable[[], None]
+) -> AsyncIterator[Object]:
     seconds = str(random.randint(*_WATCH_S))  # noqa: S311 - spreads load, guards nothing
     asked = {**query, "allowWatchBookmarks": "true", "timeoutSeconds": seconds}
     async with cluster.watch(kind, namespace, asked, _SILENCE_S) as events:
+        opened()
         async for event in events:
             yield event
