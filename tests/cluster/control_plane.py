@@ -42,13 +42,18 @@ class KubectlError(Exception):
 class ControlPlane:
     """One control plane; everything that it writes is below its folder, and everything that it starts it ends."""
 
+    address = LOOPBACK
+    """Where the API server listens."""
+    groups: Mapping[str, str] = {ADMIN: "system:masters", CONTROLLERS: "", SCHEDULER: ""}
+    """Who has a token, and the group of each."""
+
     def __init__(self, folder: Path, binaries: Mapping[str, Path] | None = None) -> None:
         self.folder = folder
         self.logs = folder / "logs"
-        self.url = f"https://{LOOPBACK}:{free_port()}"
+        self.url = f"https://{self.address}:{free_port()}"
         self._binaries = binaries or find_binaries()
         self._stack = ExitStack()
-        self._tokens = {name: secrets.token_urlsafe(24) for name in (ADMIN, CONTROLLERS, SCHEDULER)}
+        self._tokens = {name: secrets.token_urlsafe(24) for name in self.groups}
         self._write_files()
         self.admin = self._write_kubeconfig("admin", self._tokens[ADMIN])
         self.etcd = self._etcd()
@@ -169,9 +174,10 @@ class ControlPlane:
     def _api_server(self) -> Program:
         arguments = [
             f"--etcd-servers={self._etcd_url}",
-            f"--bind-address={LOOPBACK}",
+            f"--bind-address={self.address}",
             f"--secure-port={self.url.rpartition(':')[2]}",
-            "--endpoint-reconciler-type=none",  # the others refuse to publish a loopback address
+            # The others refuse to publish a loopback address.
+            f"--endpoint-reconciler-type={'none' if self.address == LOOPBACK else 'lease'}",
             f"--cert-dir={self.ca_file.parent}",
             f"--token-auth-file={self.folder / 'tokens.csv'}",
             "--authorization-mode=Node,RBAC",
@@ -208,8 +214,7 @@ class ControlPlane:
 
     def _write_files(self) -> None:
         self.logs.mkdir(parents=True)
-        groups = {ADMIN: "system:masters"}
-        lines = [f'{token},{user},{user},"{groups.get(user, "")}"\n' for user, token in self._tokens.items()]
+        lines = [f'{token},{user},{user},"{self.groups[user]}"\n' for user, token in self._tokens.items()]
         (self.folder / "tokens.csv").write_text("".join(lines))
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         private = key.private_bytes(
