@@ -97,6 +97,19 @@ def get(node: Node, key: str) -> bytes | None:
     return next((item.data for item in node.items if item.key == key), None)
 
 
+def changed_keys(old: Node, new: Node) -> Iterator[str]:
+    """Yield the key of every entry that differs, once; what both share costs nothing."""
+    if old is new or (isinstance(old, Leaf) and isinstance(new, Leaf) and old.sha256 == new.sha256):
+        return
+    if isinstance(old, Branch) and isinstance(new, Branch):
+        yield from changed_keys(old.zero, new.zero)
+        yield from changed_keys(old.one, new.one)
+        return
+    before = {item.key: item.data for item in _items(old)}
+    after = {item.key: item.data for item in _items(new)}
+    yield from (key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
+
+
 def _bit(path: int, depth: int) -> int:
     return (path >> (_BITS - 1 - depth)) & 1
 
