@@ -2,6 +2,7 @@
 
 from fourplane_api.digests import object_name, short_form
 from fourplane_api.documents import UnreadableDocumentError, dump, load
+from fourplane_api.limits import Anonymous
 from fourplane_api.meta import API_VERSION, GROUP, VERSION, Condition, ConditionStatus, ObjectMeta
 from fourplane_api.parse import (
     KINDS,
@@ -17,7 +18,7 @@ from fourplane_api.problems import InvalidResourceError, Problem
 from fourplane_api.published import ConfigShard, ConfigSnapshot, RuntimeActivation
 from fourplane_api.report import WorkerReport
 from fourplane_api.route import ModelRoute
-from fourplane_api.runtime import Anonymous, RuntimeDeployment
+from fourplane_api.runtime import RuntimeDeployment
 
 __all__ = [
     "API_VERSION",

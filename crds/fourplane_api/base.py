@@ -186,6 +186,10 @@ class ApiModel(BaseModel):
             raise refuse(*broken)
         return self
 
+    def body(self) -> dict[str, Any]:
+        """Return the shortest JSON that parses to this object: no defaults, and so no nulls."""
+        return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchema:
         """Describe the fields, then the rules over them."""

@@ -105,9 +105,11 @@ DEFINITIONS = (
         short="rtd",
         columns=(
             *_STATE,
-            Column("Digest", ".status.digest", "Name of the active snapshot."),
+            Column("Digest", ".status.digestShort", "First digits of the active snapshot."),
+            Column("Revision", ".status.revision", "Epoch and sequence of its activation."),
             Column("Applied", ".status.applied", "Workers that run it, of all."),
             *_AGE,
+            Column("Propagation", ".status.propagation", "Time from activation to the last worker.", wide=True),
         ),
     ),
     Definition(

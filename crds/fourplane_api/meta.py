@@ -80,7 +80,7 @@ class Condition(ApiModel):
     )
 
 
-Conditions = Annotated[tuple[Condition, ...], Field(max_length=8), Unique("type")]
+Conditions = Annotated[tuple[Condition, ...], Field(max_length=12), Unique("type")]
 ObservedGeneration = Annotated[StrictInt, Field(ge=0, le=EXACT_MAX)]
 
 
@@ -96,5 +96,4 @@ class Resource(ApiModel):
 
     def document(self) -> dict[str, Any]:
         """Return the shortest document that parses to this object."""
-        body = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-        return {"apiVersion": API_VERSION, "kind": type(self).__name__} | body
+        return {"apiVersion": API_VERSION, "kind": type(self).__name__} | self.body()

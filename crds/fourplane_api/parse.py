@@ -9,7 +9,7 @@ from fourplane_api.meta import API_VERSION, GROUP, Resource
 from fourplane_api.problems import InvalidResourceError, Problem, did_you_mean, problems_of, wrong_type
 from fourplane_api.published import ConfigShard, ConfigSnapshot, RuntimeActivation
 from fourplane_api.report import WorkerReport
-from fourplane_api.route import RUNTIME_IS_FIXED, ModelRoute
+from fourplane_api.route import RUNTIME_IS_FIXED, RUNTIME_NAMESPACE_IS_FIXED, ModelRoute
 from fourplane_api.runtime import RuntimeDeployment
 
 KINDS: Mapping[str, type[RuntimeDeployment] | type[ModelRoute]] = {
@@ -57,8 +57,12 @@ def check_update(new: RuntimeDeployment | ModelRoute, old: RuntimeDeployment | M
     """Raise InvalidResourceError where a resource may not replace the one of the same name."""
     if not isinstance(new, ModelRoute) or not isinstance(old, ModelRoute):
         return
-    if not RUNTIME_IS_FIXED.holds(new.spec.runtime_ref.name, old.spec.runtime_ref.name):
+    here, there = new.spec.runtime_ref, old.spec.runtime_ref
+    if not RUNTIME_IS_FIXED.holds(here.name, there.name):
         problem = Problem("spec.runtimeRef.name", RUNTIME_IS_FIXED.message)
+        raise InvalidResourceError("ModelRoute", new.metadata.name, (problem,))
+    if not RUNTIME_NAMESPACE_IS_FIXED.holds(here, there):
+        problem = Problem("spec.runtimeRef", RUNTIME_NAMESPACE_IS_FIXED.message)
         raise InvalidResourceError("ModelRoute", new.metadata.name, (problem,))
 
 

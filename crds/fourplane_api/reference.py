@@ -80,8 +80,12 @@ def _rules(path: str, node: JsonSchema) -> list[str]:
 def _type(node: JsonSchema) -> str:
     if "enum" in node:
         return " or ".join(f"`{value}`" for value in node["enum"])
+    if "x-kubernetes-int-or-string" in node:
+        return "string or integer"
     if node["type"] == "array":
         return f"list of {_type(node['items'])}"
+    if "additionalProperties" in node:
+        return f"map to {_type(node['additionalProperties'])}"
     return str(node["type"])
 
 
@@ -90,11 +94,12 @@ def _bounds(node: JsonSchema) -> str:
     bounds = [
         f"{node.get('minimum', '')} to {node['maximum']}" if "maximum" in node else "",
         f"{node.get('minItems', 0)} to {node['maxItems']} elements" if "maxItems" in node else "",
+        f"at most {node['maxProperties']} keys" if "maxProperties" in node else "",
         f"at most {node['maxLength']} characters" if "maxLength" in node else "",
         f"matches `{node['pattern']}`" if "pattern" in node else "",
         f"unique by {', '.join(node['x-kubernetes-list-map-keys'])}" if "x-kubernetes-list-map-keys" in node else "",
         "unique" if node.get("x-kubernetes-list-type") == "set" else "",
     ]
-    items = node.get("items", {})
+    items = node.get("items", node.get("additionalProperties", {}))
     inner = _bounds(items) if items and "properties" not in items else ""
     return ", ".join(bound for bound in bounds if bound) + (f"; each {inner}" if inner else "")

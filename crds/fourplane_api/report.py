@@ -73,6 +73,13 @@ class Rejection(ApiModel):
         json_schema_extra=ABSENT,
         description="The resource at fault. Default: the snapshot as a whole is at fault.",
     )
+    field: StrictStr = Field(
+        default="",
+        max_length=256,
+        json_schema_extra=ABSENT,
+        description="The field at fault, as a path such as spec.backends[0].pool. Default: empty, the resource as a"
+        " whole.",
+    )
 
 
 class Processes(ApiModel):
@@ -107,8 +114,12 @@ class WorkerReportSpec(ApiModel):
         json_schema_extra=ABSENT,
         description="The activation that every process serves. Default: none, nothing is served yet.",
     )
-    rejections: Annotated[tuple[Rejection, ...], Field(max_length=16), Unique("digest")] = Field(
-        default=(), json_schema_extra=ABSENT, description="Snapshots that it does not take, by digest. Default: none."
+    rejections: Annotated[
+        tuple[Rejection, ...], Field(max_length=16, json_schema_extra={"x-kubernetes-list-type": "atomic"})
+    ] = Field(
+        default=(),
+        json_schema_extra=ABSENT,
+        description="Why it does not take some snapshots; any number of faults of one. Default: none.",
     )
     processes: Processes = Field(description="The processes of the worker.")
 

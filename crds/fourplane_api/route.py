@@ -1,6 +1,6 @@
 """ModelRoute: where requests for one public model go."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field, StrictInt
 
@@ -26,11 +26,28 @@ RUNTIME_IS_FIXED = Transition(
 )
 
 
+# What is left out can't be compared by a rule of its own.
+RUNTIME_NAMESPACE_IS_FIXED = Transition(
+    "has(self.__namespace__) == has(oldSelf.__namespace__)"
+    " && (!has(self.__namespace__) || self.__namespace__ == oldSelf.__namespace__)",
+    RUNTIME_IS_FIXED.message,
+    lambda new, old: new.namespace == old.namespace,
+)
+
+
 class RuntimeRef(ApiModel):
     """The runtime that serves a route."""
 
+    transitions: ClassVar[tuple[Transition, ...]] = (RUNTIME_NAMESPACE_IS_FIXED,)
+
     name: Annotated[DnsSubdomain, RUNTIME_IS_FIXED] = Field(
-        description="Name of the RuntimeDeployment, in the route's namespace. Cannot be changed."
+        description="Name of the RuntimeDeployment. Cannot be changed."
+    )
+    namespace: DnsLabel = Field(
+        default="",
+        json_schema_extra=ABSENT,
+        description="Namespace of the RuntimeDeployment, whose allowedRoutes must permit the route's own. Cannot be"
+        " changed, nor added or removed. Default: the route's own.",
     )
 
 

@@ -1,155 +1,17 @@
-"""RuntimeDeployment: one runtime, with its callers, limits, pools and telemetry."""
+"""RuntimeDeployment: one runtime, with its callers, limits, pools, telemetry and workers."""
 
-from enum import StrEnum, unique
-from typing import Annotated, ClassVar
+from typing import Annotated
 
-from pydantic import Field, StrictBool, StrictInt, StrictStr
+from pydantic import Field, StrictInt, StrictStr
 
-from fourplane_api.base import ABSENT, ApiModel, NotEmpty, Rule, Unique
-from fourplane_api.durations import milliseconds
+from fourplane_api.allowed import AllowedRoutes
+from fourplane_api.base import ABSENT, ApiModel, NotEmpty, Unique
+from fourplane_api.digests import SHORT_DIGITS
+from fourplane_api.limits import Callers, Limits
 from fourplane_api.meta import Conditions, ObservedGeneration, Resource
-from fourplane_api.values import (
-    INT32_MAX,
-    CollectorUrl,
-    DnsLabel,
-    Duration,
-    Endpoint,
-    EngineModelName,
-    Extent,
-    ModelRepository,
-    TensorName,
-)
-from fourplane_core.control.snapshot import DataType
-
-
-@unique
-class Anonymous(StrEnum):
-    """What happens to callers without an identity."""
-
-    ALLOW = "Allow"
-    DENY = "Deny"
-
-
-class Callers(ApiModel):
-    """Who may call."""
-
-    anonymous: Anonymous = Field(
-        default=Anonymous.DENY,
-        description="Allow serves callers without an identity, Deny refuses them. Default: Deny.",
-    )
-
-
-class Limits(ApiModel):
-    """Bounds on what one caller may ask of a worker."""
-
-    max_request_bytes: StrictInt = Field(
-        default=64 * 1024 * 1024,
-        ge=1,
-        le=INT32_MAX,
-        description="Largest request message after inflation, in bytes. Default: 67108864 (64 MiB).",
-    )
-    max_response_bytes: StrictInt = Field(
-        default=256 * 1024 * 1024,
-        ge=1,
-        le=INT32_MAX,
-        description="Largest response message, in bytes. Default: 268435456 (256 MiB).",
-    )
-    max_metadata_bytes: StrictInt = Field(
-        default=16 * 1024,
-        ge=1024,
-        le=1024 * 1024,
-        description="Largest header block, in bytes as HTTP/2 counts: names, values and 32 for each pair."
-        " Default: 16384 (16 KiB).",
-    )
-    max_streams_per_connection: StrictInt = Field(
-        default=1024,
-        ge=1,
-        le=100_000,
-        description="Requests and streams that one connection may have open at once, as a count. Default: 1024.",
-    )
-    max_deadline: Duration = Field(
-        default="5m",
-        description="Longest time that a unary request may take, as a duration such as 30s, from 1ms to 24h;"
-        " also its deadline where the caller names none. Default: 5m.",
-    )
-    max_stream_duration: Duration = Field(
-        default="1h",
-        description="Longest life of a streaming call, as a duration such as 10m, from 1ms to 24h. Default: 1h.",
-    )
-
-    @property
-    def max_deadline_ms(self) -> int:
-        """Return `max_deadline` in milliseconds."""
-        return milliseconds(self.max_deadline)
-
-    @property
-    def max_stream_duration_ms(self) -> int:
-        """Return `max_stream_duration` in milliseconds."""
-        return milliseconds(self.max_stream_duration)
-
-
-class Tensor(ApiModel):
-    """One input or output of a model."""
-
-    name: TensorName = Field(description="Name of the tensor, as the engine knows it.")
-    datatype: DataType = Field(description="Element type of the Open Inference Protocol v2, or BF16.")
-    shape: tuple[Extent, ...] = Field(
-        max_length=16,
-        json_schema_extra={"x-kubernetes-list-type": "atomic"},
-        description="Extents in elements, the batch dimension included; -1 where any extent will do;"
-        " an empty list for a scalar.",
-    )
-
-
-Tensors = Annotated[tuple[Tensor, ...], Field(max_length=64), Unique("name")]
-
-
-class TritonModel(ApiModel):
-    """One model that every engine of the pool serves, with its contract."""
-
-    name: EngineModelName = Field(description="Name of the model in the engine's repository.")
-    decoupled: StrictBool = Field(
-        default=False, description="Whether one request may have any number of responses, 0 included. Default: false."
-    )
-    inputs: Tensors = Field(default=(), json_schema_extra=ABSENT, description="Inputs by name. Default: none declared.")
-    outputs: Tensors = Field(
-        default=(), json_schema_extra=ABSENT, description="Outputs by name. Default: none declared."
-    )
-
-
-class Triton(ApiModel):
-    """A group of Triton servers that serve the same models."""
-
-    cel: ClassVar[tuple[Rule, ...]] = (
-        Rule(
-            "has(self.endpoints) != has(self.modelRepository)",
-            "exactly one of endpoints and modelRepository must be set",
-            lambda triton: bool(triton.endpoints) != bool(triton.model_repository),
-        ),
-    )
-
-    endpoints: Annotated[tuple[Endpoint, ...], Field(max_length=64), NotEmpty(), Unique()] = Field(
-        default=(),
-        json_schema_extra=ABSENT,
-        description="gRPC addresses of servers that run already, HOST:PORT each."
-        " Default: none, and modelRepository must be set.",
-    )
-    model_repository: ModelRepository = Field(
-        default="",
-        json_schema_extra=ABSENT,
-        description="Folder of models, relative to the applied files; `fourplane up` starts a server for it."
-        " Default: none, and endpoints must be set.",
-    )
-    models: Annotated[tuple[TritonModel, ...], Field(max_length=256), NotEmpty(), Unique("name")] = Field(
-        description="Models that routes may name, by name."
-    )
-
-
-class Pool(ApiModel):
-    """Interchangeable engine endpoints."""
-
-    name: DnsLabel = Field(description="Name of the pool, unique within the runtime; routes refer to it.")
-    triton: Triton = Field(description="The Triton servers of this pool.")
+from fourplane_api.pools import Pool
+from fourplane_api.values import CollectorUrl
+from fourplane_api.workers import Workers
 
 
 class Tracing(ApiModel):
@@ -180,6 +42,10 @@ class Telemetry(ApiModel):
 class RuntimeDeploymentSpec(ApiModel):
     """What the runtime shall be."""
 
+    allowed_routes: AllowedRoutes = Field(
+        default=AllowedRoutes(),
+        description="Which routes may attach. Default: those of the runtime's own namespace.",
+    )
     callers: Callers = Field(default=Callers(), description="Who may call. Default: callers with an identity.")
     limits: Limits = Field(
         default=Limits(), description="Bounds on what one caller may ask of a worker. Default: those of each field."
@@ -188,6 +54,11 @@ class RuntimeDeploymentSpec(ApiModel):
         description="Inference pools by name."
     )
     telemetry: Telemetry = Field(default=Telemetry(), description="What a worker reports. Default: metrics alone.")
+    workers: Workers = Field(
+        default=Workers(),
+        description="The fleet that the operator runs, in a cluster; no effect on `fourplane up`."
+        " Default: those of each field.",
+    )
 
 
 class RuntimeDeploymentStatus(ApiModel):
@@ -203,16 +74,35 @@ class RuntimeDeploymentStatus(ApiModel):
         json_schema_extra=ABSENT,
         description="Name of the active snapshot: `sha256:` and 64 hexadecimal digits.",
     )
+    digest_short: StrictStr = Field(
+        default="",
+        max_length=SHORT_DIGITS,
+        json_schema_extra=ABSENT,
+        description="The first 12 hexadecimal digits of `digest`, for tables.",
+    )
+    revision: StrictStr = Field(
+        default="",
+        max_length=33,
+        json_schema_extra=ABSENT,
+        description="Which activation asked for it: EPOCH.SEQUENCE.",
+    )
     applied: StrictStr = Field(
         default="",
         max_length=32,
         json_schema_extra=ABSENT,
         description="How many workers run the active snapshot, of how many: `3/4`.",
     )
+    propagation: StrictStr = Field(
+        default="",
+        max_length=24,
+        json_schema_extra=ABSENT,
+        description="Time from the activation to the last worker's acknowledgement, as a duration such as `412ms`;"
+        " absent until all have it.",
+    )
 
 
 class RuntimeDeployment(Resource):
-    """One runtime: who may call it, its limits, its inference pools and its telemetry."""
+    """One runtime: who may call it, its limits, its inference pools, its telemetry and its workers."""
 
     spec: RuntimeDeploymentSpec = Field(description="What the runtime shall be.")
     status: RuntimeDeploymentStatus = Field(

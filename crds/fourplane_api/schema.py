@@ -10,6 +10,8 @@ from fourplane_api.values import INT32_MAX
 _ORDER = (
     "description",
     "type",
+    "x-kubernetes-int-or-string",
+    "anyOf",
     "format",
     "enum",
     "default",
@@ -24,11 +26,13 @@ _ORDER = (
     "x-kubernetes-list-map-keys",
     "x-kubernetes-validations",
     "required",
+    "maxProperties",
     "properties",
+    "additionalProperties",
     "items",
 )
 """What a schema may hold, in the order of writing."""
-_DROPPED = frozenset({"title", "additionalProperties", "x-fourplane-absent"})
+_DROPPED = frozenset({"title", "x-fourplane-absent"})
 """What pydantic writes and a structural schema neither needs nor, in part, permits."""
 
 
@@ -52,18 +56,24 @@ def _node(raw: JsonSchema, definitions: Mapping[str, JsonSchema]) -> JsonSchema:
     node = dict(raw)
     if reference := node.pop("$ref", ""):
         node = definitions[reference.rpartition("/")[2]] | node
-    if node.get("x-fourplane-absent"):
-        node.pop("default", None)
-    elif "default" in node and node["type"] == "object":
-        node["default"] = {}  # the defaults of its fields do the rest
-    node = {key: value for key, value in node.items() if key not in _DROPPED}
+    node = {key: value for key, value in _with_default(node).items() if key not in _DROPPED}
+    if node.get("additionalProperties") is False:  # a structural schema says that by naming its properties
+        del node["additionalProperties"]
     if "properties" in node:
         node["properties"] = {name: _node(child, definitions) for name, child in node["properties"].items()}
-    if "items" in node:
-        node["items"] = _node(node["items"], definitions)
-    if node["type"] == "integer":
+    node |= {key: _node(node[key], definitions) for key in ("items", "additionalProperties") if key in node}
+    if node.get("type") == "integer":
         node["format"] = "int32" if node["maximum"] <= INT32_MAX else "int64"
     return _ordered(node)
+
+
+def _with_default(node: JsonSchema) -> JsonSchema:
+    """Keep the default that the API server shall fill in, if any."""
+    if node.get("x-fourplane-absent"):
+        return {key: value for key, value in node.items() if key != "default"}
+    if "default" in node and node["type"] == "object":
+        return node | {"default": {}}  # the defaults of its fields do the rest
+    return node
 
 
 def _ordered(node: JsonSchema) -> dict[str, Any]:

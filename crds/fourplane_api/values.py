@@ -76,14 +76,27 @@ TensorName = Annotated[
     Pattern(r"^[!-~]{1,128}$", "use printable ASCII characters without spaces"),
 ]
 Extent = Annotated[StrictInt, Field(ge=-1, le=INT32_MAX)]
+_GATEWAY_DURATION = Pattern(
+    r"^([0-9]{1,5}(h|m|s|ms)){1,4}$", "write a Gateway API duration such as 500ms, 30s or 1h30m"
+)
 Duration = Annotated[
     StrictStr,
     Field(max_length=24),
-    Pattern(r"^([0-9]{1,5}(h|m|s|ms)){1,4}$", "write a Gateway API duration such as 500ms, 30s or 1h30m"),
+    _GATEWAY_DURATION,
     Rule(
         "duration(self) >= duration('1ms') && duration(self) <= duration('24h')",
         "must be at least 1ms and at most 24h",
         lambda duration: 1 <= milliseconds(duration) <= DAY_MS,
+    ),
+]
+Grace = Annotated[
+    StrictStr,
+    Field(max_length=24),
+    _GATEWAY_DURATION,
+    Rule(
+        "duration(self) >= duration('1s') && duration(self) <= duration('10m')",
+        "must be at least 1s and at most 10m",
+        lambda duration: 1000 <= milliseconds(duration) <= 10 * 60 * 1000,
     ),
 ]
 Endpoint = Annotated[
@@ -102,11 +115,38 @@ Endpoint = Annotated[
 ModelRepository = Annotated[
     StrictStr,
     Field(max_length=512),
-    Pattern(r"^[A-Za-z0-9_.@+ /-]+$", "use letters, digits, spaces and any of _ . @ + / -"),
+    Pattern(
+        r"^([A-Za-z0-9_.@+ /-]+|pvc://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(/[A-Za-z0-9_.@+ /-]*)?"
+        r"|(s3|gs|as)://[A-Za-z0-9][A-Za-z0-9_.@+:/-]*)$",
+        "use letters, digits, spaces and any of _ . @ + / -, or write pvc://, s3://, gs:// or as:// and a place",
+    ),
     Rule(
         "!self.startsWith('/') && !self.split('/').exists(part, part == '..')",
-        "must be a folder below the applied files: neither absolute nor with '..'",
-        lambda folder: not folder.startswith("/") and ".." not in folder.split("/"),
+        "must be a folder below the applied files or a URI: neither absolute nor with '..'",
+        lambda place: not place.startswith("/") and ".." not in place.split("/"),
+    ),
+]
+ImageOrNone = Annotated[
+    StrictStr,
+    Field(max_length=512),
+    Pattern(
+        r"^([A-Za-z0-9][A-Za-z0-9._:/@-]*)?$", "write an image such as registry.example.com/fourplane/worker:0.1.0"
+    ),
+]
+NameOrNone = Annotated[
+    StrictStr,
+    Field(max_length=253),
+    Pattern(
+        r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*)?$",
+        "use lower-case letters, digits, '-' and '.', with a letter or digit at both ends of each part; or nothing",
+    ),
+]
+LabelKeyOrNone = Annotated[
+    StrictStr,
+    Field(max_length=317),
+    Pattern(
+        r"^(([a-z0-9][a-z0-9.-]*/)?[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?)?$",
+        "write the key of a label, for example nvidia.com/gpu; or nothing",
     ),
 ]
 CollectorUrl = Annotated[

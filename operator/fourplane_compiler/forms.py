@@ -1,7 +1,7 @@
 """Resources to the values of a snapshot, before anything is looked up."""
 
 from fourplane_api import Anonymous, ModelRoute, RuntimeDeployment
-from fourplane_api import runtime as api
+from fourplane_api import pools as api
 from fourplane_core.control.snapshot import (
     Backend,
     Limits,

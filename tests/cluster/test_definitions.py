@@ -8,6 +8,8 @@ import pytest
 import yaml
 from control_plane import KubectlError
 
+from fourplane_api import API_VERSION, runtime
+
 EXAMPLES = Path(__file__).resolve().parents[2] / "crds/examples"
 VALID = sorted((EXAMPLES / "valid").glob("*.yaml"))
 INVALID = sorted((EXAMPLES / "invalid").glob("*.yaml"))
@@ -29,6 +31,14 @@ READY = {
     "reason": "NotApplied",
     "message": "1 of 2 workers run it",
     "lastTransitionTime": "2026-01-31T12:00:05Z",
+}
+STATUS = {
+    "conditions": [READY],
+    "digest": "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "digestShort": "9f86d081884c",
+    "revision": "3.7",
+    "applied": "1/2",
+    "propagation": "412ms",
 }
 
 pytestmark = pytest.mark.usefixtures("definitions")
@@ -117,14 +127,23 @@ def test_a_route_stays_with_its_runtime(cluster, namespace):
         cluster.apply(json.dumps(moved), namespace=namespace)
 
 
+def test_a_route_stays_in_the_namespace_of_its_runtime(cluster, namespace):
+    cluster.apply(ROUTE, namespace=namespace)
+    moved = yaml.safe_load(ROUTE)
+    moved["spec"]["runtimeRef"]["namespace"] = "elsewhere"
+    message = "a route cannot move to another runtime: create a route there, then delete this one"
+    with pytest.raises(KubectlError, match=f"spec.runtimeRef: Invalid value: .*{message}"):
+        cluster.apply(json.dumps(moved), namespace=namespace)
+
+
 def test_people_see_why_a_resource_is_not_ready(cluster, namespace):
     cluster.apply(RUNTIME, namespace=namespace)
     cluster.apply(ROUTE, namespace=namespace)
-    patch_status(cluster, namespace, "rtd", "shop", {"conditions": [READY], "digest": "sha256:9f86", "applied": "1/2"})
+    patch_status(cluster, namespace, "rtd", "shop", STATUS)
     patch_status(cluster, namespace, "mroute", "classifier", {"conditions": [READY]})
     assert table(cluster.kubectl_text("get", "rtd", f"--namespace={namespace}", "--output=wide")) == [
-        ["NAME", "READY", "REASON", "DIGEST", "APPLIED", "AGE", "MESSAGE"],
-        ["shop", "False", "NotApplied", "sha256:9f86", "1/2", "1s", "1 of 2 workers run it"],
+        ["NAME", "READY", "REASON", "DIGEST", "REVISION", "APPLIED", "AGE", "MESSAGE", "PROPAGATION"],
+        ["shop", "False", "NotApplied", "9f86d081884c", "3.7", "1/2", "1s", "1 of 2 workers run it", "412ms"],
     ]
     assert table(cluster.kubectl_text("get", "mroute", f"--namespace={namespace}", "--output=wide")) == [
         ["NAME", "MODEL", "RUNTIME", "READY", "REASON", "AGE", "MESSAGE"],
@@ -144,8 +163,8 @@ def test_short_names_and_the_category_find_both_kinds(kinds, cluster, namespace)
             ["modelroute.fourplane.dev/classifier", "classifier", "shop", "", "", "1s"],
         ],
         [
-            ["NAME", "READY", "REASON", "DIGEST", "APPLIED", "AGE"],
-            ["runtimedeployment.fourplane.dev/shop", "", "", "", "", "1s"],
+            ["NAME", "READY", "REASON", "DIGEST", "REVISION", "APPLIED", "AGE"],
+            ["runtimedeployment.fourplane.dev/shop", "", "", "", "", "", "1s"],
         ],
     ]
 
@@ -172,6 +191,8 @@ def test_the_defaults_are_stored(cluster, namespace):
         "maxStreamDuration": "1h",
     }
     assert runtime["telemetry"] == {}
+    assert runtime["allowedRoutes"] == {"namespaces": {"from": "Same"}}
+    assert runtime["workers"] == {"replicas": 2, "processes": 1, "grace": "20s", "service": {"type": "ClusterIP"}}
     assert runtime["pools"][0]["triton"]["models"] == [{"name": "classifier", "decoupled": False}]
     assert route["model"]["version"] == ""
     assert route["backends"] == [{"pool": "main", "model": "classifier", "version": "", "weight": 1}]
@@ -197,6 +218,21 @@ def test_a_status_is_written_on_its_own(cluster, namespace):
     )
     assert changed["status"] == told["status"]
     assert changed["metadata"]["generation"] == made["metadata"]["generation"] + 1
+
+
+def test_a_status_is_applied_without_finalizers_or_nulls(cluster, namespace):
+    made = cluster.apply(RUNTIME, namespace=namespace)
+    body = runtime.RuntimeDeploymentStatus.model_validate(STATUS).body()
+    assert body == STATUS
+    path = f"/apis/fourplane.dev/v1alpha1/namespaces/{namespace}/runtimedeployments/shop/status?fieldManager=status"
+    metadata = {"name": "shop", "resourceVersion": made["metadata"]["resourceVersion"]}
+    document = {"apiVersion": API_VERSION, "kind": "RuntimeDeployment", "metadata": metadata, "status": body}
+    sent = json.dumps(document).encode()
+    code, told = cluster.request("PATCH", path, sent, content_type="application/apply-patch+yaml")
+    assert (code, told["status"]) == (200, STATUS)
+    assert (told["spec"], told["metadata"].get("finalizers")) == (made["spec"], None)
+    code, refused = cluster.request("PATCH", path, sent, content_type="application/apply-patch+yaml")
+    assert (code, refused["reason"]) == (409, "Conflict")  # that version was replaced
 
 
 def test_server_side_apply_refuses_the_nulls_that_create_leaves_out(cluster, namespace):

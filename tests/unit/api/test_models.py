@@ -4,8 +4,10 @@ import pydantic
 import pytest
 
 import fourplane_api as api
-from fourplane_api import route, runtime
+from fourplane_api import allowed, pools, route, runtime, workers
 from fourplane_core.control.snapshot import DataType
+
+NOON = "2026-01-31T12:00:00Z"
 
 
 def a_runtime(**spec):
@@ -98,6 +100,36 @@ def test_the_full_name_is_namespace_and_name():
     assert api.parse(a_route()).full_name == "shops/classifier"
 
 
+def test_a_minimal_runtime_gets_the_stated_fleet_and_takes_routes_of_its_own_namespace():
+    spec = api.parse(a_runtime()).spec
+    assert spec.allowed_routes.namespaces.origin is allowed.RouteNamespaces.SAME
+    fleet = spec.workers
+    assert (fleet.replicas, fleet.processes, fleet.grace_ms, fleet.image) == (2, 1, 20_000, "")
+    assert (fleet.resources.requests, fleet.resources.limits, fleet.tolerations) == ({}, {}, ())
+    assert fleet.service.type is workers.ServiceType.CLUSTER_IP
+    assert not fleet.tls.secret_name
+    assert not fleet.is_autoscaled
+    server = spec.pools[0].triton.server
+    assert (server.replicas, server.gpus, server.image, server.is_autoscaled) == (1, 0, "", False)
+
+
+def test_a_quantity_may_be_an_integer():
+    found = api.parse(a_runtime(workers={"resources": {"requests": {"cpu": 2, "memory": "1Gi"}}}))
+    assert found.spec.workers.resources.requests == {"cpu": "2", "memory": "1Gi"}
+
+
+def test_a_status_holds_no_null_and_only_what_is_known():
+    assert runtime.RuntimeDeploymentStatus().body() == {}
+    condition = api.Condition(type="Ready", status="True", reason="Ready", message="", last_transition_time=NOON)
+    status = runtime.RuntimeDeploymentStatus(conditions=(condition,), revision="3.7")
+    assert status.body() == {
+        "conditions": [
+            {"type": "Ready", "status": "True", "reason": "Ready", "message": "", "lastTransitionTime": NOON}
+        ],
+        "revision": "3.7",
+    }
+
+
 def test_a_document_holds_only_what_differs_from_the_defaults():
     document = a_route(deadline="30s", affinity={"header": "session"})
     document["spec"]["backends"][0] |= {"weight": 1, "version": ""}
@@ -112,9 +144,9 @@ def test_a_resource_cannot_be_changed():
 
 
 def test_models_are_made_by_their_python_names_too():
-    triton = runtime.Triton(model_repository="models", models=(runtime.TritonModel(name="m"),))
+    triton = pools.Triton(model_repository="models", models=(pools.TritonModel(name="m"),))
     assert triton.model_repository == "models"
-    assert route.RuntimeRef(name="shop").model_dump(by_alias=True) == {"name": "shop"}
+    assert route.PublicModel(name="shop").model_dump(by_alias=True) == {"name": "shop", "version": ""}
 
 
 def test_a_route_may_be_renamed_but_not_moved():
@@ -123,6 +155,16 @@ def test_a_route_may_be_renamed_but_not_moved():
     with pytest.raises(api.InvalidResourceError) as caught:
         api.check_update(api.parse(a_route(runtimeRef={"name": "elsewhere"})), old)
     assert caught.value.problems == (api.Problem("spec.runtimeRef.name", route.RUNTIME_IS_FIXED.message),)
+
+
+@pytest.mark.parametrize("namespace", ["platform", "shops"])
+def test_a_route_may_not_move_to_the_runtime_of_another_namespace(namespace):
+    here, there = api.parse(a_route()), api.parse(a_route(runtimeRef={"name": "shop", "namespace": namespace}))
+    for new, old in ((here, there), (there, here)):
+        with pytest.raises(api.InvalidResourceError) as caught:
+            api.check_update(new, old)
+        assert caught.value.problems == (api.Problem("spec.runtimeRef", route.RUNTIME_IS_FIXED.message),)
+    api.check_update(there, there)
 
 
 def test_a_runtime_may_be_changed_at_will():

@@ -16,6 +16,7 @@ VALID = sorted((EXAMPLES / "valid").glob("*.yaml"))
 INVALID = sorted((EXAMPLES / "invalid").glob("*.yaml"))
 ONLY_ON_UPDATE = {
     route.RUNTIME_IS_FIXED,
+    route.RUNTIME_NAMESPACE_IS_FIXED,
     published.FROZEN,
     published.RUNTIME_STAYS,
     published.NEVER_BACK,
@@ -144,6 +145,7 @@ def _changed(document, path, change):
     [
         ("runtime-full", 300),
         ("runtime-external-endpoints", 300),
+        ("runtime-cluster", 300),
         ("route-full", 300),
         ("shard-full", 100),
         ("snapshot-full", 150),

@@ -20,9 +20,10 @@ def nodes(node, path=""):
         if path or name not in STANDARD:
             yield f"{path}.{name}".strip("."), child
             yield from nodes(child, f"{path}.{name}")
-    if "items" in node:
-        yield f"{path}[]".strip("."), node["items"]
-        yield from nodes(node["items"], f"{path}[]")
+    for key, mark in (("items", "[]"), ("additionalProperties", "[*]")):
+        if key in node:
+            yield f"{path}{mark}".strip("."), node[key]
+            yield from nodes(node[key], f"{path}{mark}")
 
 
 NODES = [
@@ -39,7 +40,7 @@ every_machine_definition = pytest.mark.parametrize("definition", MACHINES.values
 
 @every_node
 def test_every_field_has_a_description(node, path):
-    assert path.endswith("[]") or node["description"].endswith(".")
+    assert path.endswith("]") or node["description"].endswith(".")
 
 
 @every_node
@@ -50,7 +51,10 @@ def test_every_optional_field_of_a_spec_tells_its_default(node, path):
 
 @every_node
 def test_everything_is_bounded(node, path):
-    match node["type"]:
+    match node.get("type"):
+        case None:  # an integer or a string
+            assert node["x-kubernetes-int-or-string"]
+            assert {"minimum", "maxLength", "pattern"} <= node.keys()
         case "string":
             assert "enum" in node or "maxLength" in node
         case "array":
@@ -67,13 +71,16 @@ def test_everything_is_bounded(node, path):
 @every_node
 def test_nothing_is_open(node, path):
     assert "x-kubernetes-preserve-unknown-fields" not in node
-    assert "additionalProperties" not in node
-    assert node["type"] != "object" or node["properties"]
+    if "additionalProperties" in node:
+        assert "maxProperties" in node
+        assert "properties" not in node
+    else:
+        assert node.get("type") != "object" or node["properties"]
 
 
 @every_node
 def test_every_list_says_how_it_is_merged(node, path):
-    if node["type"] != "array":
+    if node.get("type") != "array":
         return
     kind = node["x-kubernetes-list-type"]
     assert kind in {"map", "set", "atomic"}
@@ -96,7 +103,7 @@ def test_a_required_field_has_no_default(node, path):
 
 @every_node
 def test_no_number_is_a_float(node, path):
-    assert node["type"] != "number"
+    assert node.get("type") != "number"
 
 
 @every_definition
@@ -104,7 +111,7 @@ def test_conditions_come_first_and_are_a_map_by_type(definition):
     status = schema_of(definition)["properties"]["status"]["properties"]
     assert next(iter(status)) == "conditions"
     assert status["conditions"]["x-kubernetes-list-map-keys"] == ["type"]
-    assert status["conditions"]["maxItems"] == 8
+    assert status["conditions"]["maxItems"] == 12
     condition = status["conditions"]["items"]
     assert set(condition["properties"]) == {
         *("type", "status", "reason", "message"),
@@ -161,7 +168,9 @@ def test_kubectl_prints_the_most_of_each_kind():
         for name, definition in DEFINITIONS.items()
     }
     assert columns == {
-        "runtimedeployments": ["Ready", "Reason", "Digest", "Applied", "Age", "Message"],
+        "runtimedeployments": [
+            *("Ready", "Reason", "Digest", "Revision", "Applied", "Age", "Message", "Propagation"),
+        ],
         "modelroutes": ["Model", "Runtime", "Ready", "Reason", "Age", "Message"],
         "configshards": ["Entries", "Bytes", "Age"],
         "configsnapshots": ["Runtime", "Age", "Contract"],
@@ -171,5 +180,8 @@ def test_kubectl_prints_the_most_of_each_kind():
 
 
 def test_the_runtime_of_a_route_is_immutable():
-    name = schema_of(DEFINITIONS["modelroutes"])["properties"]["spec"]["properties"]["runtimeRef"]["properties"]["name"]
+    reference = schema_of(DEFINITIONS["modelroutes"])["properties"]["spec"]["properties"]["runtimeRef"]
+    name = reference["properties"]["name"]
     assert [rule["rule"] for rule in name["x-kubernetes-validations"]] == ["self == oldSelf"]
+    [namespace] = [rule["rule"] for rule in reference["x-kubernetes-validations"]]
+    assert "has(self.__namespace__) == has(oldSelf.__namespace__)" in namespace
