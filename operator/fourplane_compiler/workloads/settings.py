@@ -10,16 +10,16 @@ class WorkloadSettings:
     """Images, keys and the like: the same for every runtime."""
 
     worker_image: str
-    """Image of workers whose runtime names none."""
+    """Image of workers whose runtime names none; its entry point is `fourplane`."""
     triton_image: str = ""
-    """Image of Triton servers whose pool names none; empty: each pool has to name one."""
+    """Image of Triton servers whose pool names none, with `tritonserver` on its path; empty: each has to name one."""
     image_pull_policy: str = "IfNotPresent"
     image_pull_secrets: tuple[str, ...] = ()
     """Names of Secrets in the runtime's namespace."""
     public_keys: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """PEM texts by file name, such as signing.key.pub: the keys that workers trust."""
     worker_role: str = "fourplane-worker"
-    """Role with the workers' rights; it is there in every namespace that the operator watches."""
+    """ClusterRole with the workers' rights, which each runtime's binding grants in its namespace alone."""
     listen_host: str = "0.0.0.0"  # noqa: S104 - a pod's interfaces are its own
     """What workers listen on; [::] in a cluster of IPv6 alone."""
     worker_user: int = 65532

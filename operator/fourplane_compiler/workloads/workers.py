@@ -32,7 +32,7 @@ def binding(maker: Maker) -> Manifest:
         "RoleBinding",
         name,
         Component.WORKER,
-        roleRef={"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": maker.settings.worker_role},
+        roleRef={"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": maker.settings.worker_role},
         subjects=[{"kind": "ServiceAccount", "name": name, "namespace": metadata.namespace}],
     )
 
@@ -77,8 +77,7 @@ def _container(maker: Maker) -> Body:
         "name": "worker",
         "image": workers.image or settings.worker_image,
         "imagePullPolicy": settings.image_pull_policy,
-        "command": ["fourplane", "worker"],
-        "args": _arguments(maker),
+        "args": ["worker", *_arguments(maker)],
         "env": [
             _field("POD_NAME", "metadata.name"),
             _field("POD_UID", "metadata.uid"),
@@ -106,7 +105,7 @@ def _arguments(maker: Maker) -> list[str]:
         f"--metrics={host}:{METRICS}",
         f"--workers={workers.processes}",
         f"--grace={workers.grace_ms / 1000:g}",
-        f"--public-key={KEYS}",
+        *(f"--public-key={KEYS}/{name}" for name in sorted(maker.settings.public_keys)),
     ]
     return [*given, f"--tls-cert={TLS}/tls.crt", f"--tls-key={TLS}/tls.key"] if workers.tls.secret_name else given
 

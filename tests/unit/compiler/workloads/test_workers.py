@@ -48,8 +48,8 @@ def test_nothing_is_null_for_the_api_server_refuses_it():
 
 def test_a_worker_follows_its_runtime_as_its_pod():
     container = container_of(planned(workers={"processes": 3, "grace": "1500ms"}))
-    assert container["command"] == ["fourplane", "worker"]
     assert container["args"] == [
+        "worker",
         "--state=/var/lib/fourplane",
         "--follow=$(NAMESPACE)/demo",
         "--pod=$(POD_NAME)",
@@ -57,7 +57,7 @@ def test_a_worker_follows_its_runtime_as_its_pod():
         "--metrics=0.0.0.0:8012",
         "--workers=3",
         "--grace=1.5",
-        "--public-key=/etc/fourplane/keys",
+        "--public-key=/etc/fourplane/keys/a.pub",
     ]
     assert {one["name"] for one in container["env"]} == {"POD_NAME", "POD_UID", "NAMESPACE"}
 
@@ -108,7 +108,7 @@ def test_only_workers_have_a_token():
 
 def test_a_workers_rights_are_those_of_the_installations_role():
     binding = body(planned(), "RoleBinding")
-    assert binding["roleRef"]["name"] == "fourplane-worker"
+    assert (binding["roleRef"]["kind"], binding["roleRef"]["name"]) == ("ClusterRole", "fourplane-worker")
     assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "demo-worker", "namespace": "team"}]
 
 
