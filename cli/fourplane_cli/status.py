@@ -94,6 +94,8 @@ def _rows(shown: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:
         yield from _pool_rows(pool)
     for engine in shown.get("engines", ()):
         yield "engine", engine["pool"], engine["state"], engine["failure"] or engine["address"]
+    if follows := shown.get("follows"):
+        yield "follows", follows["runtime"], follows["apiServer"], follows["problem"]
     for problem in shown["rejected"]:
         yield "rejected", problem["file"], problem["reason"], problem["message"]
     for one in shown.get("compile", {}).get("findings", ()):
@@ -129,8 +131,22 @@ def _lines(shown: Mapping[str, Any]) -> Iterator[str]:
         if one["failure"] or one["rejected"] or one["restarts"]:
             why = one["failure"] or (one["rejected"] or {}).get("message") or f"{one['restarts']} restarts"
             yield f"  process    {one['index']}: {_process_state(one)}, {why}"
+    yield from _following_lines(shown.get("follows"))
     yield from _pool_lines(shown)
     yield from _problem_lines(shown)
+
+
+def _following_lines(follows: Mapping[str, Any] | None) -> Iterator[str]:
+    """Yield how it goes with the API server."""
+    if follows is None:
+        return
+    problem = f": {follows['problem']}" if follows["problem"] else ""
+    yield f"  follows    {follows['runtime']}, API server {follows['apiServer']}{problem}"
+    if follows["report"] != "written":
+        yield f"    report not written: {follows['report']}"
+    for service in follows["services"]:
+        if service["problem"]:
+            yield f"    pool {service['pool']}: {service['problem']}"
 
 
 def _pool_lines(shown: Mapping[str, Any]) -> Iterator[str]:

@@ -9,6 +9,8 @@ import click
 
 from fourplane_cli.serving import log_options, serving_options, startup_failures, stop_event
 from fourplane_cli.teaching import Command
+from fourplane_worker.cluster.settings import ClusterSettings, followed
+from fourplane_worker.process.beside import Beside
 from fourplane_worker.process.settings import WorkerSettings
 from fourplane_worker.process.supervisor import Supervisor
 from fourplane_worker.telemetry import logs
@@ -32,15 +34,34 @@ from fourplane_worker.telemetry import logs
     type=click.Path(path_type=Path, dir_okay=False),
     help="Key to trust; may be repeated. Default: those of the state folder.",
 )
+@click.option(
+    "--follow",
+    default="",
+    metavar="NAMESPACE/NAME",
+    help="RuntimeDeployment in a cluster whose activation is followed into the state folder. Default: none.",
+)
+@click.option(
+    "--pod", default="", envvar="POD_NAME", show_envvar=True, metavar="NAME", help="Pod to report as, with --follow."
+)
+@click.option(
+    "--pod-uid", default="", envvar="POD_UID", show_envvar=True, metavar="UID", help="Its uid: it owns the report."
+)
+@click.option(
+    "--kubeconfig",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="How to reach the API server, with --follow. Default: as the pod's service account, or as kubectl would.",
+)
 @log_options("info", "json")
-def worker(**settings: Any) -> None:
+def worker(*, follow: str, pod: str, pod_uid: str, kubeconfig: Path | None, **settings: Any) -> None:
     """Serve the signed snapshot of a state folder, and follow it.
 
-    Compiles nothing and starts no engine: `fourplane up` or another writer puts activations there. What does not
-    verify is refused and said, and the last good snapshot is served on. SIGTERM lets calls in flight end.
+    Compiles nothing and starts no engine: `fourplane up` or another writer puts activations there; with --follow, the
+    worker itself copies them from the API server of a cluster, and reports what it serves in a WorkerReport. What does
+    not verify is refused and said, and the last good snapshot is served on. SIGTERM lets calls in flight end.
 
     Examples:
       fourplane worker --state /var/lib/fourplane --listen 0.0.0.0:8011 --workers 4 --metrics 127.0.0.1:8012
+      fourplane worker --state /var/lib/fourplane --public-key release.key.pub --follow shop/vision --pod vision-0
 
     Exit codes: 0 stopped when asked to; 2 a setting that cannot work, such as an address that is taken; 3 no key to
     trust, or another worker on the same folder; 4 a folder that cannot be written.
@@ -48,18 +69,27 @@ def worker(**settings: Any) -> None:
     given = WorkerSettings(**settings)
     logs.configure(given.log_level, given.log_format, "supervisor")
     with startup_failures():
-        asyncio.run(_run(given))
+        asyncio.run(_follow(given, followed(follow, pod, pod_uid, kubeconfig)) if follow else _run(given, Beside()))
 
 
-async def _run(settings: WorkerSettings) -> None:
+async def _follow(settings: WorkerSettings, cluster: ClusterSettings) -> None:
+    from fourplane_worker.cluster.joining import joined  # noqa: PLC0415 - half a second that only followers need
+
+    async with joined(cluster, time.time) as member:
+        await _run(settings, member)
+
+
+async def _run(settings: WorkerSettings, beside: Beside) -> None:
     stopped = stop_event()
-    supervisor = Supervisor(settings, time.time)
+    supervisor = Supervisor(settings, time.time, beside)
     await supervisor.start()
-    telling = asyncio.create_task(_tell(supervisor))
+    tasks = [asyncio.create_task(each) for each in (_tell(supervisor), beside.run(supervisor.parts))]
     try:
         await stopped.wait()
     finally:
-        telling.cancel()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await supervisor.stop()
 
 

@@ -103,7 +103,7 @@ class Fleet:
         offer = child.serving
         if offer is not None and self.serves(offer):
             self.acknowledged = offer
-        self._wake()
+        self.wake()
 
     def reported(self, child: Child, report: Report) -> None:
         """Add numbers to the sums."""
@@ -111,16 +111,17 @@ class Fleet:
         self.totals.take(child.index, series, report.totals)
         if report.totals is not None:
             self._answers.get(report.id, set()).discard(child.index)
-            self._wake()
+            self.wake()
 
     def ended(self, child: Child) -> None:
         """Keep what a dead process counted."""
         self.totals.end(child.index)
         for waiting in self._answers.values():
             waiting.discard(child.index)
-        self._wake()
+        self.wake()
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Wake whoever waits for a change."""
         self._pulse.set()
         self._pulse = asyncio.Event()
 

@@ -4,6 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from fourplane_core.control.snapshot import Digest, Snapshot
 from fourplane_wire.activation import Activation
@@ -29,10 +30,11 @@ class Problem:
 class Intake:
     """Follows the activation and the endpoints of a state folder."""
 
-    def __init__(self, state: StateFolder, keyring: Keyring) -> None:
-        """Trust what these keys vouch for."""
+    def __init__(self, state: StateFolder, keyring: Keyring, runtime: str = "") -> None:
+        """Trust what these keys vouch for; with a runtime, NAMESPACE/NAME, take what is decided for it alone."""
         self._state = state
-        self._keyring = keyring
+        self.keyring = keyring
+        self._runtime = runtime
         self._stamps: dict[str, tuple[int, int, int] | None] = {}
         self._parts: Mapping[str, Part] = {}
         self._taken: Activation | None = None
@@ -49,8 +51,11 @@ class Intake:
     def begin(self) -> None:
         """Take what is there at the start; where the newest does not verify, the one before."""
         try:
-            self._taken = activations.accepted(self._state, self._keyring)
+            self._taken = activations.accepted(self._state, self.keyring)
+            if self._taken is not None:
+                self._check_runtime(self._state.accepted, self._taken)
         except StoreError as error:
+            self._taken = None
             self._refuse("accepted", error)
         self.look()
         if self.offer is None:
@@ -64,20 +69,36 @@ class Intake:
             return False
         if self._stamps["activation"] is None and self._taken is None:
             return False  # nobody has compiled anything yet
+        before = self.offer, self.snapshot
         try:
-            activation, data = activations.read(path, self._keyring)
+            activation, data = activations.read(path, self.keyring)
+            self._check_runtime(path, activation)
             activations.check_newer(path, activation, self._taken)
-            if self.offer is not None and activation == self._taken and activation.stable == self.offer.digest:
-                self._clear("activation")
-                return False
-            self._load(activation, activation.stable)
+            self._take(activation)
             activations.accept(self._state, data)
         except StoreError as error:
+            self.offer, self.snapshot = before
             self._refuse("activation", error)
             return False
         self._taken = activation
         self._clear("activation", "accepted")
-        return True
+        return self.offer != before[0]
+
+    def _take(self, activation: Activation) -> None:
+        """Prepare the offer; a new decision for the snapshot that is offered already loads nothing."""
+        offered = self.offer.digest if self.offer else ""
+        if self.snapshot is None or (offered, self.snapshot.runtime.name) != (activation.stable, activation.runtime):
+            self._load(activation, activation.stable)
+        else:
+            self.offer = _offer(activation, activation.stable)
+
+    def _check_runtime(self, path: Path, activation: Activation) -> None:
+        if self._runtime and activation.runtime != self._runtime:
+            raise DamagedError(
+                path,
+                f"it is for runtime {activation.runtime}, not for {self._runtime}",
+                "choose another --state folder",
+            )
 
     def look_for_endpoints(self) -> bool:
         """Read the endpoints when their file was replaced; tell whether they are different."""
@@ -93,7 +114,7 @@ class Intake:
         return changed
 
     def _load(self, decision: Activation, digest: Digest) -> None:
-        decoded = snapshots.read(self._state, digest, self._keyring, self._parts)
+        decoded = snapshots.read(self._state, digest, self.keyring, self._parts)
         if decoded.snapshot.runtime.name != decision.runtime:
             raise DamagedError(
                 self._state.activation,
@@ -102,7 +123,7 @@ class Intake:
             )
         self._parts = decoded.parts
         self.snapshot = decoded.snapshot
-        self.offer = Offer(epoch=decision.epoch, sequence=decision.sequence, digest=digest)
+        self.offer = _offer(decision, digest)
 
     def _fall_back(self) -> None:
         """Serve what was served before, where that verifies; the refused decision stays refused."""
@@ -117,12 +138,15 @@ class Intake:
 
     def _candidates(self) -> Iterator[tuple[Activation, Digest]]:
         """Yield what a trusted key once decided to serve, the newest first."""
-        decisions = {each.stable: each for each in activations.known(self._state, self._keyring)}
+        decisions = {each.stable: each for each in activations.known(self._state, self.keyring)}
         if self._taken is not None:
             yield self._taken, self._taken.stable
         for decision in decisions.values():
-            if decision.previous is not None and not self._is_replay(decision):
+            if decision.previous is not None and self._is_ours(decision) and not self._is_replay(decision):
                 yield self._taken or decision, decision.previous
+
+    def _is_ours(self, decision: Activation) -> bool:
+        return decision.runtime == (self._runtime or decision.runtime)
 
     def _is_replay(self, decision: Activation) -> bool:
         return self._taken is not None and self._taken.is_newer_than(decision)
@@ -143,3 +167,7 @@ class Intake:
     def _clear(self, *about: str) -> None:
         for name in about:
             self.problems.pop(name, None)
+
+
+def _offer(decision: Activation, digest: Digest) -> Offer:
+    return Offer(epoch=decision.epoch, sequence=decision.sequence, digest=digest)

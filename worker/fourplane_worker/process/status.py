@@ -6,7 +6,7 @@ from typing import Any
 
 from fourplane_worker.process.child import Child
 from fourplane_worker.process.fleet import Fleet
-from fourplane_worker.process.intake import Intake
+from fourplane_worker.process.intake import Intake, Problem
 from fourplane_worker.process.messages import Reach
 from fourplane_worker.telemetry.metrics import EndpointCounts
 from fourplane_worker.telemetry.rates import Rates
@@ -30,6 +30,8 @@ class Facts:
     propagation_s: float | None
     about: Mapping[str, Any] = field(default_factory=dict)
     """What whoever compiles adds: findings, engines."""
+    problems: tuple[Problem, ...] = ()
+    """What is refused before it comes into the state folder."""
 
 
 def status(facts: Facts, intake: Intake, fleet: Fleet) -> dict[str, Any]:
@@ -51,7 +53,7 @@ def status(facts: Facts, intake: Intake, fleet: Fleet) -> dict[str, Any]:
         "routes": len(snapshot.routes) if snapshot else 0,
         "processes": [_process(child) for child in fleet.children],
         "pools": _pools(intake, fleet),
-        "rejected": [asdict(problem) for problem in intake.problems.values()],
+        "rejected": [asdict(problem) for problem in (*facts.problems, *intake.problems.values())],
         "rates": asdict(facts.rates),
         **facts.about,
     }
@@ -66,7 +68,7 @@ def state_of(facts: Facts, intake: Intake, fleet: Fleet) -> str:
     if not fleet.serves(intake.offer):
         return "Progressing"
     is_whole = all(_pool_state(addresses) == "Up" for addresses in _endpoints(intake, fleet).values())
-    return "Ready" if is_whole and not intake.problems else "Degraded"
+    return "Ready" if is_whole and not intake.problems and not facts.problems else "Degraded"
 
 
 def _process(child: Child) -> dict[str, Any]:

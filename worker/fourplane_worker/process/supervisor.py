@@ -5,6 +5,7 @@ import contextlib
 import json
 import logging
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from fourplane_wire.signing import Keyring
 from fourplane_worker.process import preflight
 from fourplane_worker.process.addresses import bound, parse, reserve
 from fourplane_worker.process.admin import AdminServer, Page
+from fourplane_worker.process.beside import Beside, Parts
 from fourplane_worker.process.fleet import Fleet
 from fourplane_worker.process.intake import Intake
 from fourplane_worker.process.messages import Offer, Start
@@ -40,9 +42,10 @@ _PORT_PATIENCE_S = 3.0
 class Supervisor:
     """One worker: `start`, then `stop`; everything between happens by itself."""
 
-    def __init__(self, settings: WorkerSettings, now: Callable[[], float]) -> None:
+    def __init__(self, settings: WorkerSettings, now: Callable[[], float], beside: Beside | None = None) -> None:
         """Prepare; `now` returns seconds since 1970."""
         self.settings = settings
+        self.beside = beside or Beside()
         self.state = StateFolder(settings.state)
         self.listen = ""
         """Where clients connect, after the start."""
@@ -88,7 +91,7 @@ class Supervisor:
             self.metrics = str(await self._admin.start(parse(settings.metrics)))
         self._sockets = state.sockets()
         self._started = self._timestamp()
-        self._intake = Intake(state, Keyring(self._trusted))
+        self._intake = Intake(state, Keyring(self._trusted), self.beside.runtime)
         await asyncio.to_thread(self._intake.begin)
         await self._fleet.begin()
         self._tasks = [asyncio.create_task(self._watch()), asyncio.create_task(self._tell())]
@@ -124,6 +127,11 @@ class Supervisor:
         """Look at the state folder now: something was written there."""
         self._nudged.set()
 
+    @property
+    def parts(self) -> Parts:
+        """What the one beside it looks at, after the start."""
+        return Parts(self.state, self._intake, self._fleet, self.look)
+
     async def accepting(self) -> None:
         """Wait until every process accepts clients."""
         while not self._fleet.is_listening:
@@ -151,7 +159,8 @@ class Supervisor:
             draining=self._draining,
             rates=self._window.rates(),
             propagation_s=self._propagation_s,
-            about=self.about,
+            about={**self.about, **self.beside.about()},
+            problems=self.beside.problems(),
         )
         return status(facts, self._intake, self._fleet)
 
@@ -190,10 +199,16 @@ class Supervisor:
                 log.exception("the state folder can't be followed; trying again")
 
     async def _look(self, *, again: bool) -> None:
-        if await asyncio.to_thread(self._intake.look, again=again) and self._intake.offer is not None:
-            self._distribute(self._intake.offer)
-        if self._intake.look_for_endpoints():
-            self._fleet.found(self._intake.found)
+        intake, problems = self._intake, dict(self._intake.problems)
+        is_new = await asyncio.to_thread(intake.look, again=again)
+        if is_new and intake.snapshot is not None:
+            await self.beside.prepare(intake.snapshot)
+        if intake.look_for_endpoints():
+            self._fleet.found(intake.found)
+        if is_new and intake.offer is not None:
+            self._distribute(intake.offer)
+        if intake.problems != problems:
+            self._fleet.wake()
 
     def _distribute(self, offer: Offer) -> None:
         log.info("offering a snapshot", extra=asdict(offer))
@@ -236,7 +251,7 @@ class Supervisor:
         return datetime.fromtimestamp(self._now(), UTC).isoformat(timespec="seconds")
 
     def _metrics_state(self) -> State:
-        intake, fleet = self._intake, self._fleet
+        intake, fleet, following = self._intake, self._fleet, self.beside.following()
         acknowledged = fleet.acknowledged
         return State(
             series=fleet.totals.series(),
@@ -244,12 +259,13 @@ class Supervisor:
             runtime=intake.snapshot.runtime.name if intake.snapshot else "",
             served=acknowledged.digest if acknowledged else "",
             desired=intake.offer.digest if intake.offer else "",
-            rejected=intake.rejected,
+            rejected=intake.rejected + Counter(following.refused if following else {}),
             endpoints={pool: tally(addresses) for pool, addresses in fleet.endpoints().items()},
             processes=(sum(child.is_listening for child in fleet.children), len(fleet.children)),
             restarts=sum(child.restarts for child in fleet.children),
             propagation_s=self._propagation_s,
             ready=self.is_ready,
+            absent_s=following.absent_s if following else None,
         )
 
     async def _metrics(self, accept: str) -> Page:
@@ -264,6 +280,7 @@ class Supervisor:
         if self.is_ready:
             return Page(HTTPStatus.OK, b"ok\n")
         waiting = [child.index for child in self._fleet.children if not child.is_listening]
-        why = "draining" if self._draining else "no snapshot" if self._intake.offer is None else ""
+        missing = ": ".join(["no snapshot", *filter(None, [self.beside.waits_for()])])
+        why = "draining" if self._draining else missing if self._intake.offer is None else ""
         why = why or (f"processes that do not listen yet: {waiting}" if waiting else "a snapshot is being taken")
         return Page(HTTPStatus.SERVICE_UNAVAILABLE, f"not ready: {why}\n".encode())

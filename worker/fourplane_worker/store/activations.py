@@ -18,6 +18,21 @@ def write(state: StateFolder, activation: Activation, *keys: SigningKey) -> None
     files.write(state.activation, wire.write_activation(activation, *keys))
 
 
+def place(state: StateFolder, data: bytes) -> bool:
+    """Write a decision that somebody else signed; tell whether it is not what is there."""
+    if _is(state.activation, data):
+        return False
+    files.write(state.activation, data)
+    return True
+
+
+def _is(path: Path, data: bytes) -> bool:
+    try:
+        return path.read_bytes() == data
+    except OSError:
+        return False
+
+
 def read(path: Path, keyring: Keyring) -> tuple[Activation, bytes]:
     """Return a verified activation and its file's content."""
     data = files.read(path, _AGAIN)
@@ -37,7 +52,8 @@ def accepted(state: StateFolder, keyring: Keyring) -> Activation | None:
 
 def accept(state: StateFolder, data: bytes) -> None:
     """Remember a taken activation, so that older ones are refused from now on, also after a restart."""
-    files.write(state.accepted, data)
+    if not _is(state.accepted, data):
+        files.write(state.accepted, data)
 
 
 def check_newer(path: Path, offered: Activation, taken: Activation | None) -> None:

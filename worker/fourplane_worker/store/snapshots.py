@@ -32,14 +32,20 @@ class Written:
 
 def write(state: StateFolder, encoded: Encoded, *keys: SigningKey) -> Written:
     """Write a snapshot; what is there whole already is left, and what is damaged is repaired."""
-    new = [name for name, data in encoded.shards.items() if not _is(state.shard(name), data)]
-    for name in new:
-        files.place(state.shard(name), encoded.shards[name])
-    if new:
-        files.settle((state.shards,))
+    new = {name: data for name, data in encoded.shards.items() if not _is(state.shard(name), data)}
     signed = encode_signed_manifest(sign(Purpose.MANIFEST, encoded.manifest, keys))
-    files.write(state.manifest(encoded.digest), signed)
+    place(state, new, encoded.digest, signed)
     return Written(encoded.digest, len(encoded.shards), len(new))
+
+
+def place(state: StateFolder, shards: Mapping[str, bytes], digest: Digest, signed: bytes | None) -> None:
+    """Write shards by their hash, then the signed manifest that needs them, unless that is there."""
+    for name, data in shards.items():
+        files.place(state.shard(name), data)
+    if shards:
+        files.settle((state.shards,))
+    if signed is not None:
+        files.write(state.manifest(digest), signed)
 
 
 def _is(path: Path, data: bytes) -> bool:

@@ -55,6 +55,8 @@ class State:
     propagation_s: float | None = None
     """Seconds from reading the last activation until every process served it."""
     ready: bool = False
+    absent_s: float | None = None
+    """Seconds for which the API server has not been heard; None: there is none to follow."""
 
 
 class Exposition(Collector):
@@ -77,6 +79,8 @@ class Exposition(Collector):
         yield from _numbers(state.numbers)
         yield from _configuration(state)
         yield from _health(state)
+        if state.absent_s is not None:
+            yield from _following(state.absent_s)
 
     def page(self, accept: str) -> tuple[str, bytes]:
         """Return content type and content, in the form that the scraper asks for."""
@@ -169,3 +173,12 @@ def _health(state: State) -> Iterator[Metric]:
         "fourplane_process_restarts", "Processes that died and were replaced.", value=state.restarts
     )
     yield GaugeMetricFamily("fourplane_ready", "1 while every process serves the desired snapshot.", value=state.ready)
+
+
+def _following(absent_s: float) -> Iterator[Metric]:
+    yield GaugeMetricFamily(
+        "fourplane_api_server_reachable", "1 while the API server is followed.", value=absent_s == 0.0
+    )
+    yield GaugeMetricFamily(
+        "fourplane_api_server_absent_seconds", "Time for which the API server has not been heard.", value=absent_s
+    )

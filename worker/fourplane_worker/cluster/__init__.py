@@ -1,0 +1,1 @@
+"""The worker in a cluster: follows its activation into the state folder, finds engines, and reports."""
