@@ -11,10 +11,12 @@ from fourplane_compiler.conditions.facts import (
     applied,
 )
 from fourplane_compiler.conditions.placement import Held, subject_of
+from fourplane_compiler.conditions.provisioned import NOT_YET, Provisioning, Shortfall
 from fourplane_compiler.conditions.reasons import ConditionReason, ConditionType
 from fourplane_compiler.conditions.writing import PATIENCE, conditions, look_again, standing
 
 __all__ = [
+    "NOT_YET",
     "PATIENCE",
     "Activated",
     "Answers",
@@ -22,8 +24,10 @@ __all__ = [
     "ConditionType",
     "Form",
     "Held",
+    "Provisioning",
     "Rejection",
     "Report",
+    "Shortfall",
     "Subject",
     "answers_of",
     "applied",

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum, unique
 
+from fourplane_compiler.conditions.provisioned import Provisioning
 from fourplane_compiler.diagnostics import Diagnostic, SourceRef
 from fourplane_core.control.snapshot import Digest
 
@@ -33,6 +34,8 @@ class Subject:
     """Snapshots that hold a form of it, of whatever generation, without a missing backend."""
     partial: frozenset[Digest] = frozenset()
     """Snapshots that hold a form of it with a missing backend."""
+    provisioning: Provisioning | None = None
+    """What became of what it makes in a cluster; None: it makes nothing, and has no such condition."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

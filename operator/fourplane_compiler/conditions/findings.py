@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from fourplane_api import ConditionStatus
+from fourplane_compiler.conditions import provisioned
 from fourplane_compiler.conditions.facts import Answers, Form, Rejection, Subject
+from fourplane_compiler.conditions.provisioned import Provisioning
 from fourplane_compiler.conditions.reasons import ConditionReason, ConditionType
 from fourplane_compiler.diagnostics import Diagnostic, Reason, Severity
 from fourplane_compiler.sources import RUNTIME
@@ -42,13 +44,15 @@ class Finding:
 
 
 def find(subject: Subject, answers: Answers, *, served_before: bool) -> tuple[Finding, ...]:
-    """Return the five conditions that lead to Ready, in their order."""
+    """Return the conditions that lead to Ready, in their order: five, and Provisioned where something is made."""
+    made = subject.provisioning
     return tuple(
         Finding(kind, status, reason, _cut(message))
         for kind, (status, reason, message) in (
             (ConditionType.ACCEPTED, _accepted(subject)),
             (ConditionType.RESOLVED_REFS, _resolved(subject)),
             (ConditionType.COMPILED, _compiled(subject)),
+            *([(ConditionType.PROVISIONED, _provisioned(subject, made))] if made is not None else []),
             (
                 ConditionType.PROGRAMMED,
                 _programmed(subject, answers) if subject.form is Form.LATEST else _compiled(subject),
@@ -88,6 +92,15 @@ def _compiled(subject: Subject) -> Answer:
             return _FALSE, ConditionReason.LAST_GOOD_KEPT, f"the last good form is served on; {_DO_FIRST}"
         case Form.NONE:
             return _FALSE, ConditionReason.LEFT_OUT, f"it is in no snapshot; {_DO_FIRST}"
+
+
+def _provisioned(subject: Subject, made: Provisioning) -> Answer:
+    if subject.form is Form.PENDING:
+        return _PENDING
+    if any(one.reason is Reason.INVALID for one in subject.diagnostics):
+        return _UNKNOWN, ConditionReason.NOT_CHECKED, "do what Accepted says first: what was made before stays"
+    status, reason, lines = provisioned.judge(made, subject.generation)
+    return status, reason, _lines(lines)
 
 
 def _programmed(subject: Subject, answers: Answers) -> Answer:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from fourplane_api import Condition, ConditionStatus
 from fourplane_compiler.conditions.facts import Answers, Subject
 from fourplane_compiler.conditions.findings import Finding, find
+from fourplane_compiler.conditions.provisioned import TERMINAL as UNPROVISIONED
 from fourplane_compiler.conditions.reasons import ConditionReason, ConditionType
 
 PATIENCE = timedelta(minutes=1)
@@ -24,6 +25,7 @@ _TERMINAL = {
     ConditionReason.CONTRACT_MISMATCH,
     ConditionReason.REJECTED,
     ConditionReason.HELD_BACK,
+    *UNPROVISIONED,
 }
 """What stays until someone acts; the rest follows from one of these, or ends by itself."""
 

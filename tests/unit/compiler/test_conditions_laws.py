@@ -9,14 +9,18 @@ from hypothesis import strategies as st
 from fourplane_api import ConditionStatus
 from fourplane_compiler.conditions import (
     Activated,
+    ConditionReason,
     ConditionType,
     Form,
+    Provisioning,
     Rejection,
     Report,
+    Shortfall,
     Subject,
     answers_of,
     conditions,
 )
+from fourplane_compiler.conditions.provisioned import TERMINAL
 from fourplane_compiler.diagnostics import Diagnostic, Reason, Severity, SourceRef
 from fourplane_compiler.sources import ROUTE, RUNTIME
 
@@ -24,7 +28,7 @@ T = ConditionStatus.TRUE
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 DIGESTS = tuple(f"sha256:{letter * 64}" for letter in "abc")
 REFS = (SourceRef(ROUTE, "default/r"), SourceRef(ROUTE, "default/other"), SourceRef(RUNTIME, "default/demo"))
-LEADING = tuple(ConditionType)[:5]
+LEADING = tuple(ConditionType)[:6]
 
 digests = st.sampled_from(DIGESTS)
 several = st.frozensets(digests)
@@ -52,6 +56,14 @@ said = st.builds(
 )
 
 
+shortfalls = st.builds(
+    Shortfall, reason=st.sampled_from((*TERMINAL, ConditionReason.PODS_NOT_READY)), message=st.just("wrong; right it")
+)
+provisionings = st.builds(
+    Provisioning, generation=st.integers(-1, 3), shortfalls=st.lists(shortfalls, max_size=2).map(tuple)
+)
+
+
 @st.composite
 def subjects(draw, refs=REFS):
     form, latest, good = draw(st.sampled_from(Form)), draw(several), draw(several)
@@ -63,6 +75,7 @@ def subjects(draw, refs=REFS):
         latest=latest if form is Form.LATEST else frozenset(),
         good=good,
         partial=draw(several) - good,
+        provisioning=draw(st.none() | provisionings),
     )
 
 
@@ -91,7 +104,7 @@ def test_writing_what_stands_changes_nothing(history, subject, answer, now):
 @given(histories, subjects(), answers, moments)
 def test_ready_is_all_of_the_others_for_this_generation(history, subject, answer, now):
     found = by_type(conditions(subject, answer, after(history), now))
-    assert (found["Ready"].status is T) == all(found[kind].status is T for kind in LEADING)
+    assert (found["Ready"].status is T) == all(one.status is T for one in found.values() if one.type in LEADING)
     assert {one.observed_generation for one in found.values()} == {subject.generation}
 
 
