@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from judges import ask
 from recording import CASES, HEALTH, HERE, ROOT, outputs
 
 import fourplane_api as api
@@ -21,19 +22,19 @@ def test_what_is_recorded_is_what_the_operator_computes():
     assert found == wanted, f"run {command}"
 
 
-def test_argo_cd_says_what_its_own_test_file_promises(ask):
+def test_argo_cd_says_what_its_own_test_file_promises():
     promised = yaml.safe_load((HEALTH / "health_test.yaml").read_text())["tests"]
     said = ask("argocd", [HEALTH / one["inputPath"] for one in promised])
     assert said == [one["healthStatus"] for one in promised]
 
 
 @pytest.mark.parametrize("tool", ["flux", "kstatus"])
-def test_it_says_what_is_true_in_each_situation(tool, ask):
+def test_it_says_what_is_true_in_each_situation(tool):
     said = {case.name: one.get("status") for case, one in zip(CASES, ask(tool, FILES), strict=True)}
     assert said == {case.name: getattr(case, tool) for case in CASES}
 
 
-def test_what_the_operator_writes_has_one_meaning_to_all_three(ask):
+def test_what_the_operator_writes_has_one_meaning_to_all_three():
     """A resource that the operator has seen, and whose status is its own."""
     hand_made = {"just-applied", "no-conditions", "ready-of-older-generation", "stalled-of-older-generation"}
     cases = [case for case in CASES if case.name not in hand_made]
@@ -42,7 +43,7 @@ def test_what_the_operator_writes_has_one_meaning_to_all_three(ask):
     assert answers == [argocd, argocd]
 
 
-def test_what_machines_write_is_healthy_without_a_status(ask, tmp_path):
+def test_what_machines_write_is_healthy_without_a_status(tmp_path):
     files = []
     for kind in api.MACHINE_KINDS:
         files.append(tmp_path / f"{kind}.json")
@@ -65,7 +66,7 @@ def _condition(kind, status, generation):
     return {"type": kind, "status": status} | of
 
 
-def test_argo_cd_and_flux_agree_on_any_status_and_never_fail(ask, tmp_path):
+def test_argo_cd_and_flux_agree_on_any_status_and_never_fail(tmp_path):
     files: list[Path] = []
     for number, status in enumerate(statuses()):
         metadata = {"name": "r", "generation": 2}
