@@ -33,6 +33,7 @@ COMMANDS: dict[str, Entry] = {
     "explain": Entry("explain:explain", "Tell where a request goes, and why not elsewhere."),
     "keygen": Entry("keygen:keygen", "Make a key pair for signing snapshots."),
     "worker": Entry("worker:worker", "Serve the signed snapshot of a state folder."),
+    "operator": Entry("operator:operator", "Compile the resources of a cluster, and activate what comes of it."),
     "quickstart": Entry("quickstart:quickstart", "Train two small models, serve them and ask them."),
     "completion": Entry("completion:completion", "Print the completion script of a shell."),
 }

@@ -36,7 +36,7 @@ class Cluster:
 
     def __init__(self, configuration: Configuration, trust: ssl.SSLContext) -> None:
         """Take where it is and who we are; nothing is sent yet."""
-        self._configuration = configuration
+        self.configuration = configuration
         self._trust = trust
         self.requests: Counter[tuple[str, str]] = Counter()
         """How many were sent, by method and kind."""
@@ -165,12 +165,12 @@ class Cluster:
             headers = {**await self._headers(), "Content-Type": content_type, "Accept": accept}
             async with self._session.request(
                 method,
-                self._configuration.host + path,
+                self.configuration.host + path,
                 data=data,
                 headers=headers,
                 timeout=patience,
-                proxy=self._configuration.proxy,
-                server_hostname=self._configuration.tls_server_name,
+                proxy=self.configuration.proxy,
+                server_hostname=self.configuration.tls_server_name,
             ) as answer:
                 if answer.status >= 400:
                     raise error_of(asked, answer.status, await answer.read(), answer.headers)
@@ -182,7 +182,7 @@ class Cluster:
 
     async def _headers(self) -> dict[str, str]:
         headers = {"User-Agent": "fourplane"}
-        settings: Any = await self._configuration.auth_settings()
+        settings: Any = await self.configuration.auth_settings()
         for setting in settings.values():
             if setting["in"] == "header":
                 headers[setting["key"]] = setting["value"]

@@ -18,7 +18,6 @@ from fourplane_api import (
 from fourplane_api.published import MAX_PROVENANCE_BYTES, ConfigSnapshotSpec, RuntimeActivationSpec
 from fourplane_core.control.snapshot import Digest
 from fourplane_kube import Cluster, ConflictError, ExistsError, Kind, NotFoundError, Object, RefusedError
-from fourplane_kube.errors import KubeError
 from fourplane_kube.kinds import CONFIG_SHARD, CONFIG_SNAPSHOT, RUNTIME_ACTIVATION
 from fourplane_operator import reading
 from fourplane_operator.errors import OvertakenError
@@ -63,10 +62,14 @@ class Publisher:
         self.active: Activation | None = None
         """The decision that stands."""
         self._version = ""
-        """resourceVersion of the activation; empty: there is none."""
-        self._epoch = 1
+        self._epoch = 0
         self._there: frozenset[str] = frozenset()
         """Shards that are published and named by the active snapshot."""
+
+    @property
+    def version(self) -> int:
+        """Return the resourceVersion of the activation as it was last read or written; 0: there is none."""
+        return int(self._version or 0)
 
     async def begin(self, owner: Object, seen_epoch: int) -> Stored | None:
         """Take over: raise the epoch above all that was seen, and return the last good snapshot that can be read.
@@ -235,11 +238,6 @@ class Publisher:
             return await writer.replace(RUNTIME_ACTIVATION, self._namespace, body)
         except (ConflictError, ExistsError, NotFoundError) as error:
             raise OvertakenError(f"the activation of {self.runtime} is not the one that was read: {error}") from error
-
-
-def is_transient(error: Exception) -> bool:
-    """Tell whether trying again may help without anyone's doing."""
-    return isinstance(error, KubeError) and not isinstance(error, RefusedError)
 
 
 _TRIES = 3

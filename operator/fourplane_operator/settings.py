@@ -1,5 +1,6 @@
 """What an operator is told at its start."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,3 +56,8 @@ class OperatorSettings:
     """Pause between two looks for garbage; it is deleted at the second look that finds it unchanged."""
     keep_snapshots: int = 10
     """How many snapshots of a runtime stay beside those that are in use."""
+
+
+def pods_namespace() -> str:
+    """Return the namespace of this pod; empty outside of pods."""
+    return os.environ.get("POD_NAMESPACE", "")

@@ -1,0 +1,103 @@
+"""`fourplane operator`."""
+
+import asyncio
+import secrets
+import signal
+import socket
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fourplane_cli.serving import log_options
+from fourplane_cli.teaching import Command
+from fourplane_kube import NoAccessError
+from fourplane_operator.errors import SetupError
+from fourplane_operator.running import Operator
+from fourplane_operator.settings import LEASE_NAME, METRICS, LeaseSettings, OperatorSettings, pods_namespace
+from fourplane_worker.telemetry import logs
+
+
+@click.command(cls=Command)
+@click.option("--namespace", "namespaces", multiple=True, metavar="NAME", help="Namespace to watch; may be repeated.")
+@click.option("--all-namespaces", is_flag=True, help="Watch every namespace.")
+@click.option(
+    "--signing-key",
+    "signing_keys",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Private key to sign with; repeated while one replaces another.",
+)
+@click.option(
+    "--signing-key-secret",
+    default="",
+    metavar="NAME",
+    help="Secret with the private key, in the Lease's namespace; made where it is missing.",
+)
+@click.option(
+    "--lease-namespace", metavar="NAME", help="Where the Lease is. Default: the pod's namespace, or the first watched."
+)
+@click.option("--lease-name", default=LEASE_NAME, show_default=True, metavar="NAME", help="Name of the Lease.")
+@click.option("--identity", metavar="NAME", help="Name among those that stand for the Lease. Default: the host's.")
+@click.option(
+    "--metrics",
+    default=METRICS,
+    show_default=True,
+    metavar="HOST:PORT|off",
+    help="Where /metrics, /healthz and /readyz are.",
+)
+@click.option(
+    "--kubeconfig",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="How to reach the API server. Default: the pod's service account, or what kubectl uses.",
+)
+@log_options("info", "json")
+def operator(**given: Any) -> None:
+    """Compile the resources of a cluster into signed snapshots, activate them, and tell in status what came of it.
+
+    Watches RuntimeDeployments and ModelRoutes, and writes ConfigSnapshots, RuntimeActivations and status; nothing else
+    of what users apply is touched. Any number may run: a Lease decides which of them writes. Workers serve on when
+    there is none.
+
+    Examples:
+      fourplane operator --namespace models --signing-key release.key
+      fourplane operator --all-namespaces --lease-namespace fourplane --signing-key-secret fourplane-signing-key
+
+    Exit codes: 0 stopped when asked to; 2 a setting that cannot work.
+    """
+    log_level, log_format = given.pop("log_level"), given.pop("log_format")
+    settings = _settings(**given)
+    logs.configure(log_level, log_format, "operator")
+    try:
+        asyncio.run(_run(settings))
+    except (SetupError, NoAccessError) as error:
+        raise click.UsageError(str(error)) from error
+
+
+async def _run(settings: OperatorSettings) -> None:
+    stop = asyncio.Event()
+
+    def take_signals() -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+    take_signals()
+    await Operator(settings, stop, take_signals).run()
+
+
+def _settings(
+    *, all_namespaces: bool, namespaces: tuple[str, ...], identity: str | None, **given: Any
+) -> OperatorSettings:
+    if bool(namespaces) == all_namespaces:
+        raise click.UsageError("say what to watch: --namespace NAME, as often as needed, or --all-namespaces")
+    if bool(given["signing_keys"]) == bool(given["signing_key_secret"]):
+        raise click.UsageError("say what to sign with: either --signing-key FILE or --signing-key-secret NAME")
+    here = given.pop("lease_namespace") or pods_namespace() or next(iter(namespaces), "default")
+    if given["metrics"] == "off":
+        given["metrics"] = ""
+    return OperatorSettings(
+        namespaces=namespaces,
+        identity=f"{identity or socket.gethostname()}_{secrets.token_hex(4)}",
+        lease=LeaseSettings(namespace=here, name=given.pop("lease_name")),
+        **given,
+    )

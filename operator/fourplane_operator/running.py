@@ -1,0 +1,155 @@
+"""The operator as a whole: connect, watch, stand for the Lease, lead while it is held."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+
+from fourplane_kube import Cluster, Kind, KubeError, Object, connect
+from fourplane_kube.following import backoff
+from fourplane_operator import keys, pages, watching
+from fourplane_operator.leadership import Leadership
+from fourplane_operator.metrics import Metrics
+from fourplane_operator.settings import OperatorSettings
+from fourplane_operator.term import Term, Tools
+from fourplane_wire.signing import SigningKey
+
+log = logging.getLogger(__name__)
+
+_TELL_EVERY_S = 1.0
+
+
+class Operator:
+    """One operator process: `run` until `stop` is set."""
+
+    def __init__(self, settings: OperatorSettings, stop: asyncio.Event, take_signals: Callable[[], None]) -> None:
+        """Prepare; `take_signals` is called again after kopf took the signals of the process for itself."""
+        self.settings = settings
+        self._stop = stop
+        self._take_signals = take_signals
+        self._metrics = Metrics()
+        self._term: Term | None = None
+        self._is_watching = False
+        self._rewatch = asyncio.Event()
+
+    async def run(self) -> None:
+        """Go on until stopped; raise SetupError for what can't work."""
+        main = asyncio.create_task(self._main())
+        stopped = asyncio.create_task(self._stop.wait())
+        await asyncio.wait({main, stopped}, return_when="FIRST_COMPLETED")
+        for task in (main, stopped):
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await main
+
+    async def _main(self) -> None:
+        settings = self.settings
+        async with contextlib.AsyncExitStack() as stack:
+            if settings.metrics:
+                page = pages.serving(settings.metrics, self._metrics.registry, self._not_ready)
+                log.info("pages for machines", extra={"address": await stack.enter_async_context(page)})
+            cluster = await stack.enter_async_context(connect(settings.kubeconfig))
+            leadership = Leadership(cluster, settings.lease, settings.identity, time.monotonic, time.time)
+            stack.push_async_callback(leadership.release)
+            tools = Tools(
+                settings=settings,
+                cluster=cluster,
+                leadership=leadership,
+                keys=await self._signing_keys(cluster),
+                metrics=self._metrics,
+                steady=time.monotonic,
+                wall=time.time,
+            )
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._watch(cluster))
+                group.create_task(self._tell())
+                group.create_task(leadership.run(lambda: self._lead(tools)))
+
+    async def _signing_keys(self, cluster: Cluster) -> tuple[SigningKey, ...]:
+        settings, failures = self.settings, 0
+        if settings.signing_keys:
+            return keys.from_files(settings.signing_keys)
+        while True:
+            try:
+                return (await keys.from_secret(cluster, settings.lease.namespace, settings.signing_key_secret),)
+            except KubeError as error:
+                failures += 1
+                log.warning("the signing key can't be read yet: %s", error)
+                await asyncio.sleep(backoff(failures))
+
+    async def _lead(self, tools: Tools) -> None:
+        """Be the leader until cancelled, or until etcd was restored: then begin anew."""
+        while not self._stop.is_set():
+            tools.leadership.restored.clear()
+            term = Term(tools)
+            self._term = term
+            self._metrics.leader.set(1)
+            leading = asyncio.ensure_future(term.run())
+            restored = asyncio.ensure_future(tools.leadership.restored.wait())
+            try:
+                await asyncio.wait({leading, restored}, return_when="FIRST_COMPLETED")
+                if leading.done():
+                    leading.result()
+                self._rewatch.set()
+            finally:
+                self._term = None
+                self._metrics.leader.set(0)
+                for task in (leading, restored):
+                    task.cancel()
+                await asyncio.gather(leading, restored, return_exceptions=True)
+
+    async def _watch(self, cluster: Cluster) -> None:
+        """Keep kopf watching; it is started anew when resource versions went back."""
+        await self._served(cluster)
+        while True:
+            self._rewatch.clear()
+            ready = asyncio.Event()
+            watch = watching.watch(
+                cluster.configuration, self.settings.namespaces, self._heard, stop=self._rewatch, ready=ready
+            )
+            taking = asyncio.create_task(self._retake(ready))
+            try:
+                await watch
+            except Exception:  # whatever ends kopf must not end the operator
+                log.exception("watching ended; it begins anew")
+                await asyncio.sleep(backoff(3))
+            finally:
+                taking.cancel()
+                self._is_watching = False
+
+    async def _retake(self, ready: asyncio.Event) -> None:
+        await ready.wait()
+        self._take_signals()
+        self._is_watching = True
+
+    async def _served(self, cluster: Cluster) -> None:
+        """Wait until every kind is served: kopf looks for them once."""
+        failures = 0
+        while True:
+            try:
+                for kind in watching.WATCHED:
+                    await cluster.list(kind, next(iter(self.settings.namespaces), ""))
+            except KubeError as error:
+                failures += 1
+                log.warning("a kind can't be listed yet; is the chart of the definitions installed? %s", error)
+                await asyncio.sleep(backoff(failures))
+            else:
+                return
+
+    def _heard(self, kind: Kind, event: str, document: Object) -> None:
+        term = self._term
+        if term is not None:
+            (term.lost if event == "DELETED" else term.saw)(kind.kind, document)
+
+    async def _tell(self) -> None:
+        while True:
+            if (term := self._term) is not None:
+                self._metrics.runtimes.set(len(term.units))
+                self._metrics.status_backlog.set(term.backlog)
+            await asyncio.sleep(_TELL_EVERY_S)
+
+    def _not_ready(self) -> str:
+        if self._stop.is_set():
+            return "stopping"
+        return "" if self._is_watching else "the kinds can't be watched yet"

@@ -1,0 +1,255 @@
+"""One term of leadership: list everything, then follow, compile, publish and tell until the Lease is lost."""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from fourplane_compiler.sources import ROUTE, RUNTIME
+from fourplane_core.control.snapshot import Digest
+from fourplane_kube import Cluster, KubeError, Object
+from fourplane_kube.following import backoff
+from fourplane_kube.kinds import CONFIG_SHARD, CONFIG_SNAPSHOT, MODEL_ROUTE, RUNTIME_DEPLOYMENT, WORKER_REPORT
+from fourplane_operator.collecting import Collector
+from fourplane_operator.errors import NotLeadingError
+from fourplane_operator.gathering import Gathered
+from fourplane_operator.guarded import Writer
+from fourplane_operator.happenings import Happenings
+from fourplane_operator.leadership import Clock, Leadership
+from fourplane_operator.metrics import Metrics
+from fourplane_operator.pacing import Bucket
+from fourplane_operator.publishing import Access
+from fourplane_operator.reports import heard
+from fourplane_operator.settings import OperatorSettings
+from fourplane_operator.statuses import Statuses
+from fourplane_operator.unit import Surroundings, Unit
+from fourplane_wire.signing import Keyring, SigningKey
+
+log = logging.getLogger(__name__)
+
+_FIRST_RESYNC_S = 20.0
+"""kopf lists for itself a little after us: what went between the two is found by a look soon after."""
+_USER_KINDS = {RUNTIME: RUNTIME_DEPLOYMENT, ROUTE: MODEL_ROUTE}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What a term works with."""
+
+    settings: OperatorSettings
+    cluster: Cluster
+    leadership: Leadership
+    keys: tuple[SigningKey, ...]
+    metrics: Metrics
+    steady: Clock
+    wall: Clock
+
+
+@dataclass(slots=True, eq=False)
+class Term:
+    """Everything between becoming the leader and being it no more."""
+
+    tools: Tools
+    units: dict[str, Unit] = field(default_factory=dict)
+    """By NAMESPACE/NAME of the runtime."""
+    gathered: Gathered = field(init=False)
+    _around: Surroundings = field(init=False)
+    _happenings: Happenings = field(init=False)
+    _group: asyncio.TaskGroup = field(default_factory=asyncio.TaskGroup)
+    _reporters: dict[str, str] = field(default_factory=dict)
+    """Runtime of each WorkerReport, by NAMESPACE/NAME of the report."""
+    _is_listed: bool = False
+
+    def __post_init__(self) -> None:
+        """Put the parts together."""
+        tools, settings = self.tools, self.tools.settings
+        writer = Writer(tools.cluster, tools.leadership)
+        self.gathered = Gathered(self._woken)
+        self._happenings = Happenings(
+            writer,
+            Bucket(settings.events_per_s, settings.events_burst, tools.steady),
+            settings.identity,
+            tools.wall,
+        )
+        statuses = Statuses(
+            writer,
+            self.gathered,
+            Bucket(settings.status_writes_per_s, settings.status_burst, tools.steady),
+            settings.status_after_s,
+            self._happenings.transition,
+        )
+        keyring = Keyring([key.public for key in tools.keys])
+        self._around = Surroundings(
+            access=Access(cluster=tools.cluster, writer=writer, keys=tools.keys, keyring=keyring),
+            gathered=self.gathered,
+            statuses=statuses,
+            metrics=tools.metrics,
+            steady=tools.steady,
+            wall=tools.wall,
+            settle_s=settings.settle_s,
+        )
+
+    @property
+    def backlog(self) -> int:
+        """How many statuses wait to be written."""
+        return self._around.statuses.backlog
+
+    async def run(self) -> None:
+        """List everything, then go on until cancelled."""
+        await self._list_first()
+        self._is_listed = True
+        async with self._group as group:
+            group.create_task(self._around.statuses.run())
+            group.create_task(self._happenings.run())
+            group.create_task(self._resync())
+            group.create_task(self._collect())
+            for runtime in {one.runtime for one in self.gathered.known.values()} | {*self.gathered.pending}:
+                self._woken(runtime)
+
+    def saw(self, kind: str, document: Object) -> None:
+        """Take an object in a new form."""
+        if kind in _USER_KINDS:
+            self.gathered.saw(document)
+        elif kind == WORKER_REPORT.kind:
+            self._saw_report(document)
+        else:
+            self._suspected(document)
+
+    def lost(self, kind: str, document: Object) -> None:
+        """Take note that an object is gone."""
+        if kind in _USER_KINDS:
+            self.gathered.lost(document)
+        elif kind == WORKER_REPORT.kind:
+            self._lost_report(_path(document))
+        else:
+            self._suspected(document)
+
+    async def _list_first(self) -> None:
+        failures = 0
+        while True:
+            try:
+                await self._list_all()
+            except KubeError as error:
+                failures += 1
+                wait = backoff(failures)
+                log.warning(
+                    "not everything can be listed, nothing is compiled before: %s; again in %.1f s", error, wait
+                )
+                await asyncio.sleep(wait)
+            else:
+                return
+
+    async def _list_all(self) -> None:
+        for namespace in self.tools.settings.namespaces or ("",):
+            for name, kind in _USER_KINDS.items():
+                documents, version = await self.tools.cluster.list(kind, namespace)
+                if gone := self.gathered.listed(name, namespace, documents, version):
+                    log.info("a listing found %d deletions that no event told of", gone, extra={"kind": name})
+                    self.tools.metrics.found_by_listing.inc(gone)
+            reports, _ = await self.tools.cluster.list(WORKER_REPORT, namespace)
+            self._listed_reports(namespace, reports)
+        self.tools.metrics.resources.set(len(self.gathered.known))
+
+    def _listed_reports(self, namespace: str, reports: Iterable[Object]) -> None:
+        there = set()
+        for document in reports:
+            document.setdefault("apiVersion", WORKER_REPORT.api_version)
+            there.add(_path(document))
+            self._saw_report(document)
+        for name in [one for one in self._reporters if one not in there and one.startswith(namespace)]:
+            self._lost_report(name)
+
+    def _saw_report(self, document: Object) -> None:
+        said, name = heard(document), _path(document)
+        if said is None:
+            log.warning("WorkerReport %s can't be read, or speaks for another namespace: it does not count", name)
+            return
+        before = self._reporters.get(name)
+        if before is not None and before != said.runtime:
+            self._lost_report(name)
+        self._reporters[name] = said.runtime
+        unit = self._unit(said.runtime)
+        known = unit.heard.get(name)
+        if known is None or known.version < said.version:
+            unit.heard[name] = said
+            if known is None or (known.report, known.revision) != (said.report, said.revision):
+                self._woken(said.runtime)
+
+    def _lost_report(self, name: str) -> None:
+        runtime = self._reporters.pop(name, None)
+        if runtime is not None and (unit := self.units.get(runtime)) is not None:
+            unit.heard.pop(name, None)
+            unit.wake()
+
+    def _suspected(self, document: Object) -> None:
+        if (unit := self.units.get(_path(document))) is not None:
+            unit.suspect(int(document["metadata"].get("resourceVersion") or 0))
+
+    def _unit(self, runtime: str) -> Unit:
+        if runtime not in self.units:
+            self.units[runtime] = Unit(runtime, self._around)
+        return self.units[runtime]
+
+    def _woken(self, runtime: str) -> None:
+        unit = self._unit(runtime)
+        unit.wake()
+        if self._is_listed and not unit.is_running:
+            unit.is_running = True
+            self._group.create_task(self._run(unit))
+
+    async def _run(self, unit: Unit) -> None:
+        await unit.run()
+        if self.units.get(unit.runtime) is unit and not unit.heard:
+            del self.units[unit.runtime]
+        unit.is_running = False
+
+    async def _resync(self) -> None:
+        """Find what no event told: deletions between two listings, and published things that somebody removed."""
+        await asyncio.sleep(min(_FIRST_RESYNC_S, self.tools.settings.resync_s))
+        while True:
+            try:
+                await self._list_all()
+                for namespace in {unit.runtime.partition("/")[0] for unit in self.units.values()}:
+                    await self._heal(namespace)
+            except (KubeError, NotLeadingError) as error:
+                log.warning("a listing failed, the next one comes: %s", error)
+            await asyncio.sleep(self.tools.settings.resync_s)
+
+    async def _heal(self, namespace: str) -> None:
+        found = [await self.tools.cluster.list_metadata(kind, namespace) for kind in (CONFIG_SHARD, CONFIG_SNAPSHOT)]
+        names = frozenset(one["metadata"]["name"] for each in found for one in each)
+        for unit in self.units.values():
+            if unit.runtime.startswith(f"{namespace}/"):
+                unit.check(names)
+
+    async def _collect(self) -> None:
+        collectors: dict[str, Collector] = {}
+        while True:
+            await asyncio.sleep(self.tools.settings.collect_s)
+            namespaces = {unit.runtime.partition("/")[0] for unit in self.units.values()}
+            for namespace in namespaces:
+                collector = collectors.setdefault(namespace, self._collector(namespace))
+                try:
+                    await collector.look()
+                except (KubeError, NotLeadingError) as error:
+                    log.warning("garbage of %s is left for later: %s", namespace, error)
+
+    def _collector(self, namespace: str) -> Collector:
+        def needed() -> frozenset[Digest]:
+            ours = (unit for unit in self.units.values() if unit.runtime.startswith(f"{namespace}/"))
+            return frozenset(digest for unit in ours for digest in unit.needed())
+
+        tools = self.tools
+        return Collector(
+            namespace=namespace,
+            cluster=tools.cluster,
+            writer=self._around.access.writer,
+            metrics=tools.metrics,
+            needed=needed,
+            keep=tools.settings.keep_snapshots,
+        )
+
+
+def _path(document: Object) -> str:
+    metadata = document["metadata"]
+    return f"{metadata['namespace']}/{metadata['name']}"

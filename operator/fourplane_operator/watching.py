@@ -1,0 +1,103 @@
+"""kopf, for what it does best: watching kinds through disconnects. Only raw events are used, so it writes nothing."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import kopf
+from kubernetes.aio.client import Configuration
+
+from fourplane_kube import Kind, Object
+from fourplane_kube.kinds import MODEL_ROUTE, RUNTIME_ACTIVATION, RUNTIME_DEPLOYMENT, WORKER_REPORT
+
+log = logging.getLogger(__name__)
+
+WATCHED: Sequence[Kind] = (RUNTIME_DEPLOYMENT, MODEL_ROUTE, RUNTIME_ACTIVATION, WORKER_REPORT)
+
+Heard = Callable[[Kind, str, Object], None]
+"""Takes the kind, the type of the event (empty in a listing) and the object."""
+
+
+async def watch(
+    configuration: Configuration,
+    namespaces: Sequence[str],
+    heard: Heard,
+    *,
+    owned: Sequence[Kind] = (),
+    labels: dict[str, str] | None = None,
+    stop: asyncio.Event,
+    ready: asyncio.Event,
+) -> None:
+    """Tell of every event until `stop`; of `owned` kinds, of those objects that have the labels.
+
+    kopf takes the signals of the process for itself; `ready` is set when that is done.
+    """
+    registry = kopf.OperatorRegistry()
+    for kind in WATCHED:
+        _on_event(registry, kind, heard, None)
+    for kind in owned:
+        _on_event(registry, kind, heard, labels)
+    _login(registry, configuration)
+    await kopf.operator(
+        registry=registry,
+        settings=_settings(),
+        standalone=True,
+        namespaces=list(namespaces),
+        clusterwide=not namespaces,
+        stop_flag=stop,
+        ready_flag=ready,
+    )
+
+
+def _on_event(registry: kopf.OperatorRegistry, kind: Kind, heard: Heard, labels: dict[str, str] | None) -> None:
+    group, _, version = kind.api_version.rpartition("/")
+
+    async def handle(event: Any, **_: Any) -> None:
+        heard(kind, event["type"] or "", event["object"])
+
+    labelled: Any = {key: value or kopf.PRESENT for key, value in labels.items()} if labels else None
+    kopf.on.event(group, version, kind.plural, registry=registry, id=f"saw-{kind.plural}", labels=labelled)(handle)
+
+
+def _login(registry: kopf.OperatorRegistry, configuration: Configuration) -> None:
+    async def login(**_: Any) -> kopf.ConnectionInfo:
+        """Give kopf what the client has; asked again whenever the API server refuses it."""
+        given: Any = await configuration.auth_settings()
+        scheme, _, token = str(given.get("BearerToken", {}).get("value", "")).partition(" ")
+        return kopf.ConnectionInfo(
+            server=configuration.host,
+            ca_path=configuration.ssl_ca_cert,
+            ca_data=configuration.ca_cert_data,
+            insecure=not configuration.verify_ssl,
+            scheme=scheme or None,
+            token=token or None,
+            certificate_path=configuration.cert_file,
+            private_key_path=configuration.key_file,
+        )
+
+    kopf.on.login(registry=registry, id="login")(login)
+
+
+def _settings() -> kopf.OperatorSettings:
+    logging.getLogger("kopf").setLevel(logging.WARNING)  # it tells of each event that it hands over
+    settings = kopf.OperatorSettings()
+    settings.posting.enabled = False
+    settings.scanning.disabled = True  # our kinds are there when we start: no rights on definitions are needed
+    settings.watching.reconnect_backoff = 0.5
+    settings.watching.chunk_size = 500
+    settings.queueing.idle_timeout = 1.0  # a task for each object that was heard of: let 10,000 of them go soon
+    settings.networking.error_backoffs = _Endless()
+    return settings
+
+
+class _Endless:
+    """Waits between tries, in seconds, without an end: an API server may be gone for days."""
+
+    def __iter__(self) -> Iterator[float]:
+        """Double, up to a bound, with a spread."""
+        wait = 0.5
+        while True:
+            yield wait * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
+            wait = min(15.0, wait * 2)
