@@ -37,6 +37,13 @@ def definitions(cluster: ControlPlane) -> ControlPlane:
 
 
 @pytest.fixture
+def own_definitions(own_cluster: ControlPlane) -> ControlPlane:
+    """Give a test its own control plane, with our definitions in it."""
+    install_definitions(own_cluster)
+    return own_cluster
+
+
+@pytest.fixture
 def namespace(cluster: ControlPlane) -> str:
     """Make a namespace for one test; it goes when the control plane goes."""
     name = f"test-{next(_numbers)}"
