@@ -99,7 +99,7 @@ class Node(ControlPlane):
     def _kubelet(self) -> Program:
         arguments = [
             f"--config={self._files.kubelet()}",
-            f"--kubeconfig={self._write_kubeconfig('kubelet', self._tokens[KUBELET])}",
+            f"--kubeconfig={self.write_kubeconfig('kubelet', self._tokens[KUBELET])}",
             f"--root-dir={self.folder / 'kubelet'}",
             f"--cert-dir={self.folder / 'certs' / 'kubelet'}",
             f"--hostname-override={NAME}",
@@ -108,7 +108,7 @@ class Node(ControlPlane):
         return self._program("kubelet", arguments, "http://127.0.0.1:10248/healthz")
 
     def _proxy(self) -> Program:
-        kubeconfig = self._write_kubeconfig("kube-proxy", self._tokens[PROXY])
+        kubeconfig = self.write_kubeconfig("kube-proxy", self._tokens[PROXY])
         arguments = [
             f"--kubeconfig={kubeconfig}",
             "--proxy-mode=iptables",

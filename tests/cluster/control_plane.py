@@ -55,7 +55,7 @@ class ControlPlane:
         self._stack = ExitStack()
         self._tokens = {name: secrets.token_urlsafe(24) for name in self.groups}
         self._write_files()
-        self.admin = self._write_kubeconfig("admin", self._tokens[ADMIN])
+        self.admin = self.write_kubeconfig("admin", self._tokens[ADMIN])
         self.etcd = self._etcd()
         self.api_server = self._api_server()
         self.controllers = self._controllers()
@@ -139,8 +139,13 @@ class ControlPlane:
         """Make the service account unless it is there; return a kubeconfig that acts as it."""
         account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": namespace}}
         self.apply(json.dumps(account), namespace=namespace)
-        token = self.kubectl_text("create", "token", name, f"--namespace={namespace}").strip()
-        return self._write_kubeconfig(f"{namespace}-{name}", token, namespace)
+        return self.kubeconfig_of(name, namespace)
+
+    def kubeconfig_of(self, account: str, namespace: str, *bound: str) -> Path:
+        """Return a kubeconfig that acts as a service account; `bound` says to what object, as kubectl words it."""
+        token = self.kubectl_text("create", "token", account, f"--namespace={namespace}", *bound).strip()
+        name = "-".join([namespace, account, *(each.rpartition("=")[2] for each in bound)])
+        return self.write_kubeconfig(name, token, namespace)
 
     def _start(self, program: Program) -> None:
         self._stack.callback(program.stop)
@@ -202,7 +207,7 @@ class ControlPlane:
 
     def _client(self, name: str, user: str, arguments: list[str]) -> Program:
         port = free_port()
-        kubeconfig = self._write_kubeconfig(name, self._tokens[user])
+        kubeconfig = self.write_kubeconfig(name, self._tokens[user])
         common = [
             f"--kubeconfig={kubeconfig}",
             "--leader-elect=false",
@@ -226,7 +231,8 @@ class ControlPlane:
         (self.folder / "sa.key").write_bytes(private)
         (self.folder / "sa.pub").write_bytes(public)
 
-    def _write_kubeconfig(self, name: str, token: str, namespace: str = "default") -> Path:
+    def write_kubeconfig(self, name: str, token: str, namespace: str = "default") -> Path:
+        """Write a kubeconfig that acts as whoever the token is of."""
         config = {
             "apiVersion": "v1",
             "kind": "Config",
