@@ -37,6 +37,8 @@ class Trouble(StrEnum):
     """A document of a kind of ours, and of quite another group."""
     NOTHING_FOUND = "NothingFound"
     """No resource was found at all."""
+    ONLY_IN_A_CLUSTER = "OnlyInACluster"
+    """A pool whose engines `fourplane up` neither finds nor starts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,7 +270,7 @@ def _repositories(data: Any) -> Iterator[str]:
         for pool in pools if isinstance(pools, list) else ():
             triton = pool.get("triton") if isinstance(pool, Mapping) else None
             name = triton.get("modelRepository") if isinstance(triton, Mapping) else None
-            if isinstance(name, str) and name and "\0" not in name:
+            if isinstance(name, str) and name and "\0" not in name and "://" not in name:
                 yield name
 
 

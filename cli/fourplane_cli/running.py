@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fourplane_api import RuntimeDeployment
 from fourplane_cli import findings as show
+from fourplane_cli.elsewhere import engines_here, is_startable
 from fourplane_cli.engines import Engines, MakeServer
 from fourplane_cli.exits import ProblemsError
 from fourplane_cli.progress import Progress
@@ -39,7 +39,7 @@ class UpSettings:
     """The folder of resources."""
     runtime: str | None
     triton: str
-    """Address of a Triton that runs already, for every managed pool; empty: one is started for each."""
+    """Address of a Triton that runs already, for every pool without endpoints; empty: one is started for each."""
     worker: WorkerSettings
 
 
@@ -97,7 +97,9 @@ class Running:
         await self._publish(reading, first=True)
 
     async def _read_first(self, last_good: Snapshot | None) -> Reading:
-        self._sources = Sources(self.settings.root, self.settings.runtime, last_good)
+        self._sources = Sources(
+            self.settings.root, self.settings.runtime, last_good, has_engine=bool(self.settings.triton)
+        )
         reading = await asyncio.to_thread(self._sources.read)
         self._progress.reading(reading, first=True)
         if reading.encoded is None and last_good is None:
@@ -136,7 +138,7 @@ class Running:
 
     def _take(self, reading: Reading) -> None:
         if reading.deployment is not None:
-            self._repositories = _repositories(reading.deployment)
+            self._repositories = dict(engines_here(reading.deployment))
             _remember(self.state, self._repositories)
         self._compiled = {
             "folder": str(self.settings.root),
@@ -197,7 +199,7 @@ class Running:
         if self.settings.triton:
             self._found(dict.fromkeys(repositories, (self.settings.triton,)))
         else:
-            self._engines.follow(repositories)
+            self._engines.follow({name: place for name, place in repositories.items() if is_startable(place)})
 
     def _found(self, pools: Mapping[str, tuple[str, ...]]) -> None:
         try:
@@ -208,11 +210,6 @@ class Running:
 
     def _tell(self) -> None:
         self.supervisor.about = {"compile": self._compiled, "engines": self._engines.as_json()}
-
-
-def _repositories(deployment: RuntimeDeployment) -> dict[str, str]:
-    pools = deployment.spec.pools
-    return {pool.name: pool.triton.model_repository for pool in pools if pool.triton.model_repository}
 
 
 def _remember(state: StateFolder, repositories: Mapping[str, str]) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fourplane_api import ModelRoute, Problem, RuntimeDeployment
 from fourplane_cli.compiling import choose_runtime, findings_of, routes_of
+from fourplane_cli.elsewhere import only_in_a_cluster
 from fourplane_cli.exits import ProblemsError
 from fourplane_cli.folder import Files, Finding, Folder, Trouble, read_folder
 from fourplane_compiler.compilation import Compilation, blank, compile_runtime
@@ -52,6 +53,8 @@ class Sources:
     """The runtime that is meant, where a folder has several."""
     last_good: Snapshot | None = None
     """What was served before the first reading: broken resources keep that form."""
+    has_engine: bool = False
+    """Whether an engine was named for every pool without endpoints."""
     _files: Files = field(default_factory=Files)
     _compilation: Compilation | None = None
     _resources: dict[SourceRef, Resource | Broken] = field(default_factory=dict)
@@ -122,11 +125,13 @@ class Sources:
     def _reading(self, folder: Folder, compilation: Compilation, held: tuple[SourceRef, ...], begun: float) -> Reading:
         encoded, before = compilation.encoded, self.last_good
         findings = tuple(one for one in findings_of(folder, [compilation]) if one.ref not in held)
+        deployment = self._resources.get(_ref(compilation.runtime))
+        if isinstance(deployment, RuntimeDeployment) and not self.has_engine:
+            findings = (*findings, *only_in_a_cluster(folder, deployment))
         failure = "" if encoded else f"runtime {compilation.runtime} cannot be compiled"
         if encoded is not None:
             decoded = decode_snapshot(encoded.manifest, encoded.shards, self._parts)
             self._parts, self.last_good = decoded.parts, decoded.snapshot
-        deployment = self._resources.get(_ref(compilation.runtime))
         after = self.last_good if encoded is not None else None
         return Reading(
             runtime=compilation.runtime,

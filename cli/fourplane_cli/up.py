@@ -34,7 +34,7 @@ from fourplane_worker.telemetry import logs
     "--triton",
     default="",
     metavar="HOST:PORT",
-    help="A Triton that runs already, for every managed pool. Default: one is started for each.",
+    help="A Triton that runs already, for every pool without endpoints. Default: one is started for each.",
 )
 @click.option(
     "--metrics",
@@ -48,9 +48,10 @@ from fourplane_worker.telemetry import logs
 def up(root: Path, state: Path | None, runtime: str | None, triton: str, **serving: Any) -> None:
     """Serve a folder of resources on this machine, and follow every edit.
 
-    Compiles DIR into a signed snapshot, starts a Triton for each pool with a modelRepository, and serves stock clients
-    of the Open Inference Protocol. An edit is live within a moment; a broken one is reported, and what was served
-    before is served on. Everything is kept in the state folder: after any crash the same command goes on from there.
+    Compiles DIR into a signed snapshot, starts a Triton for each pool with a folder as its modelRepository, and serves
+    stock clients of the Open Inference Protocol. What only a cluster has, such as a Service, is reported. An edit is
+    live within a moment; a broken one is reported, and what was served before is served on. Everything is kept in the
+    state folder: after any crash the same command goes on from there.
 
     Examples:
       fourplane up examples/quickstart

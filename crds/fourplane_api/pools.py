@@ -45,6 +45,10 @@ class EngineService(ApiModel):
     name: DnsLabel = Field(description="Name of the Service, in the runtime's namespace.")
     port: StrictInt = Field(ge=1, le=65535, description="Port of the Service that speaks gRPC, by number.")
 
+    def __str__(self) -> str:
+        """Return `NAME:PORT`; nothing where there is none."""
+        return f"{self.name}:{self.port}" if self.name else ""
+
 
 NO_SERVICE = EngineService.model_construct(name="", port=0)
 """Stands for the absence of `service`."""

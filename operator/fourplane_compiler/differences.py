@@ -148,13 +148,14 @@ def _models(pool: Pool | None) -> str:
 
 def _pool(old: Pool, new: Pool, readers: _Readers) -> Iterator[Difference]:
     subject = f"pool/{new.name}"
-    if old.endpoints != new.endpoints:
+    was, now = _engines(old), _engines(new)
+    if was != now:
         yield Difference(
             change=Change.ENDPOINTS,
             subject=subject,
             detail="",
-            before=", ".join(old.endpoints) or "managed",
-            after=", ".join(new.endpoints) or "managed",
+            before=was,
+            after=now,
             affects=readers.of_pool(new.name),
         )
     before, after = {model.name: model for model in old.models}, {model.name: model for model in new.models}
@@ -163,6 +164,11 @@ def _pool(old: Pool, new: Pool, readers: _Readers) -> Iterator[Difference]:
         if change is not None:
             affects = readers.of_model(new.name, name)
             yield Difference(change=change, subject=subject, detail=name, before=was, after=now, affects=affects)
+
+
+def _engines(pool: Pool) -> str:
+    """Say how a pool's engines are found."""
+    return ", ".join(pool.endpoints) or (f"Service {pool.service}" if pool.service else "managed")
 
 
 def _model(old: Model | None, new: Model | None) -> tuple[Change | None, str, str]:

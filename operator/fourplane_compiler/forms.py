@@ -41,6 +41,7 @@ def pool_forms(resource: RuntimeDeployment) -> tuple[Pool, ...]:
             name=PoolName(pool.name),
             endpoints=tuple(sorted(pool.triton.endpoints)),
             models=tuple(sorted((_model(model) for model in pool.triton.models), key=lambda model: model.name)),
+            service=str(pool.triton.service),
         )
         for pool in resource.spec.pools
     )

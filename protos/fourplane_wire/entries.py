@@ -62,7 +62,12 @@ def _route(route: Route) -> pb.Route:
 
 
 def _pool(pool: Pool) -> pb.Pool:
-    return pb.Pool(name=pool.name, endpoints=pool.endpoints, models=[_model(model) for model in pool.models])
+    return pb.Pool(
+        name=pool.name,
+        endpoints=pool.endpoints,
+        models=[_model(model) for model in pool.models],
+        service=pool.service,
+    )
 
 
 def _model(model: Model) -> pb.Model:

@@ -22,6 +22,7 @@ from fourplane_wire.errors import SnapshotInvalidError
 
 _KINDS = {number: kind for kind, number in DATATYPES.items()}
 _ENDPOINT = re.compile(r"(?:[^\s:/\[\]]+|\[[0-9A-Fa-f:.%]+\]):([0-9]{1,5})")
+_SERVICE = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?:([0-9]{1,5})")
 _HEADER = re.compile(r"[0-9a-z_.-]*")
 _MILLION = 1_000_000
 _PORTS = 65536
@@ -91,9 +92,13 @@ def _pool(pool: pb.Pool, where: str) -> Pool:
         match = _ENDPOINT.fullmatch(endpoint)
         _require(match and 0 < int(match[1]) < _PORTS, where, f"{endpoint[:80]!r} is no HOST:PORT")
     _unique(pool.endpoints, where, "endpoint")
+    if pool.service:
+        match = _SERVICE.fullmatch(pool.service)
+        _require(match and 0 < int(match[1]) < _PORTS, where, f"{pool.service[:80]!r} is no NAME:PORT of a Service")
+        _require(not pool.endpoints, where, "the pool has both endpoints and a Service")
     models = tuple(_model(model, where) for model in pool.models)
     _unique((model.name for model in models), where, "model")
-    return Pool(name=PoolName(pool.name), endpoints=tuple(pool.endpoints), models=models)
+    return Pool(name=PoolName(pool.name), endpoints=tuple(pool.endpoints), models=models, service=pool.service)
 
 
 def _model(model: pb.Model, where: str) -> Model:

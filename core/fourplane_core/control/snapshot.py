@@ -101,6 +101,9 @@ class Pool:
     endpoints: tuple[str, ...]
     """`HOST:PORT` each; empty for a managed pool, whose endpoints are discovered where the worker runs."""
     models: tuple[Model, ...]
+    service: str = ""
+    """`NAME:PORT` of a Service in the runtime's namespace whose endpoints the pool has; empty: none. Not with
+    endpoints."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

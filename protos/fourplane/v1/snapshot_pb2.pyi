@@ -409,8 +409,11 @@ class Pool(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     ENDPOINTS_FIELD_NUMBER: _builtins.int
     MODELS_FIELD_NUMBER: _builtins.int
+    SERVICE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name, unique within the runtime."""
+    service: _builtins.str
+    """`NAME:PORT` of a Service in the runtime's namespace whose endpoints the pool has; empty: none. Not with endpoints."""
     @_builtins.property
     def endpoints(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """`HOST:PORT` each; empty for a managed pool, whose endpoints are discovered where the worker runs."""
@@ -425,10 +428,11 @@ class Pool(_message.Message):
         name: _builtins.str = ...,
         endpoints: _abc.Iterable[_builtins.str] | None = ...,
         models: _abc.Iterable[Global___Model] | None = ...,
+        service: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["endpoints", b"endpoints", "models", b"models", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["endpoints", b"endpoints", "models", b"models", "name", b"name", "service", b"service"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -3,12 +3,14 @@
 import pytest
 from cli_folders import RUNTIME, a_folder, a_route
 
+from fourplane_cli.elsewhere import engines_here
 from fourplane_cli.publishing import Publisher
 from fourplane_cli.sources import Sources
 from fourplane_wire.signing import Keyring
 from fourplane_worker.store import activations, keys, snapshots
 from fourplane_worker.store.layout import StateFolder
 
+MANAGED = "  - name: q\n      triton:\n        modelRepository: models"
 FILES = {"runtime.yaml": RUNTIME, "a.yaml": a_route("a"), "b.yaml": a_route("b")}
 
 
@@ -216,3 +218,50 @@ def test_tidying_leaves_what_can_be_gone_back_to(state, folder):
     for digest in digests[-10:]:
         snapshots.read(state, digest, ring(state))
     assert len(list(state.manifests.iterdir())) == 10
+
+
+CLUSTER = {
+    "  - name: q\n      triton:\n        service: {name: engines, port: 8001}": (
+        "spec.pools[1].triton.service",
+        "pool q has the engines of Service engines:8001, which only a cluster finds",
+        "for `fourplane up`, name their addresses under endpoints, or start it with --triton HOST:PORT",
+    ),
+    "  - name: q\n      triton:\n        modelRepository: s3://models/q\n        server: {gpus: 1}": (
+        "spec.pools[1].triton.modelRepository",
+        "pool q has its models at s3://models/q, which only a cluster serves",
+        "for `fourplane up`, name a folder below the applied files, or start it with --triton HOST:PORT",
+    ),
+}
+
+
+@pytest.mark.parametrize("pool", CLUSTER, ids=["service", "repository"])
+def test_a_pool_that_only_a_cluster_serves_is_told_and_the_rest_is_served(folder, pool):
+    a_folder(folder, {"runtime.yaml": RUNTIME.replace(MANAGED, pool)})
+    reading = Sources(folder).read()
+    [told] = reading.findings
+    assert (told.field, told.message, told.remedy) == CLUSTER[pool]
+    assert (told.path.name, told.reason) == ("runtime.yaml", "OnlyInACluster")
+    assert (
+        (folder / "runtime.yaml").read_text().splitlines()[told.line - 1].strip().startswith(told.field.split(".")[-1])
+    )
+    assert models(reading) == ["a", "b"]
+    assert not reading.failure
+
+
+@pytest.mark.parametrize("pool", CLUSTER, ids=["service", "repository"])
+def test_an_engine_that_is_named_stands_in_for_what_only_a_cluster_has(folder, pool):
+    a_folder(folder, {"runtime.yaml": RUNTIME.replace(MANAGED, pool)})
+    reading = Sources(folder, has_engine=True).read()
+    assert reading.findings == ()
+    assert list(engines_here(reading.deployment)) == ["q"]
+
+
+def test_a_fleet_has_no_effect_here_and_nothing_is_said_of_it(folder):
+    plain = Sources(folder).read()
+    server = "modelRepository: models\n        server: {replicas: 3}"
+    a_folder(
+        folder, {"runtime.yaml": RUNTIME.replace("modelRepository: models", server) + "  workers: {replicas: 9}\n"}
+    )
+    reading = Sources(folder).read()
+    assert reading.findings == ()
+    assert reading.encoded.digest == plain.encoded.digest

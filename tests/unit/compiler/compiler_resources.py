@@ -21,8 +21,10 @@ def a_model(name="m", **fields):
     return {"name": name, "inputs": [a_tensor("IN")], "outputs": [a_tensor("OUT")]} | fields
 
 
-def a_pool(name="p", *models, endpoints=("triton:8001",)):
-    return {"name": name, "triton": {"endpoints": list(endpoints), "models": list(models) or [a_model()]}}
+def a_pool(name="p", *models, endpoints=("triton:8001",), **triton):
+    """Make a pool; what else `triton` holds stands in for endpoints."""
+    engines = triton or {"endpoints": list(endpoints)}
+    return {"name": name, "triton": engines | {"models": list(models) or [a_model()]}}
 
 
 def a_runtime(*pools, name="demo", **spec):

@@ -56,6 +56,21 @@ def test_resources_become_the_values_of_a_snapshot():
     assert (found.deadline_ms, found.affinity_header) == (1000, "session-id")
 
 
+def test_a_pool_of_a_service_names_it_and_what_only_the_operator_heeds_changes_no_byte():
+    service = {"name": "engines", "port": 8001}
+    (pool,) = snapshot_of(compile_all(DEMO, [a_runtime(a_pool("p", service=service))])).pools
+    assert (pool.endpoints, pool.service) == ((), "engines:8001")
+    plain = compile_all(DEMO, [a_runtime(a_pool("p", modelRepository="s3://models/p"))])
+    (pool,) = snapshot_of(plain).pools
+    assert (pool.endpoints, pool.service) == ((), "")
+    elaborate = a_runtime(
+        a_pool("p", modelRepository="pvc://models", server={"gpus": 1}),
+        workers={"replicas": 9},
+        allowedRoutes={"namespaces": {"from": "All"}},
+    )
+    assert compile_all(DEMO, [elaborate]).encoded.digest == plain.encoded.digest
+
+
 def test_the_order_of_backends_and_endpoints_changes_no_digest():
     one, two = a_backend(), a_backend(version="2")
     first = compile_all(DEMO, [a_runtime(a_pool(endpoints=("a:1", "b:1"))), a_route("r", one, two)])

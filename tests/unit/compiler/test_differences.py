@@ -117,3 +117,12 @@ def test_a_diff_backwards_has_the_same_differences_with_the_sides_exchanged(one,
     assert [
         (change, subject, detail, after, before, who) for change, subject, detail, before, after, who in forwards
     ] == (backwards)
+
+
+def test_the_engines_of_a_pool_are_told_however_they_are_found():
+    kinds = ({}, {"service": {"name": "engines", "port": 8001}}, {"modelRepository": "models"})
+    by_endpoints, by_service, managed = ([a_runtime(a_pool("p", **kind)), a_route("r")] for kind in kinds)
+    assert diff(by_endpoints, by_service) == [
+        (Change.ENDPOINTS, "pool/p", "", "triton:8001", "Service engines:8001", ("r",))
+    ]
+    assert diff(by_service, managed) == [(Change.ENDPOINTS, "pool/p", "", "Service engines:8001", "managed", ("r",))]

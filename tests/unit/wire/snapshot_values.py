@@ -83,12 +83,16 @@ tensors = st.builds(
 )
 tensor_lists = st.lists(tensors, max_size=3, unique_by=lambda tensor: tensor.name).map(tuple)
 models = st.builds(Model, name=texts, decoupled=st.booleans(), inputs=tensor_lists, outputs=tensor_lists)
+addresses = st.builds(
+    lambda host, port: f"{host}:{port}", names.filter(lambda name: name[-1] != "-"), st.integers(1, 65535)
+)
+engines = st.one_of(
+    st.tuples(st.lists(addresses, max_size=3, unique=True).map(tuple), st.just("")), st.tuples(st.just(()), addresses)
+)
 pools = st.builds(
-    Pool,
+    lambda engines, **fields: Pool(endpoints=engines[0], service=engines[1], **fields),
+    engines,
     name=names.map(PoolName),
-    endpoints=st.lists(
-        st.builds(lambda host, port: f"{host}:{port}", names, st.integers(1, 65535)), max_size=3, unique=True
-    ).map(tuple),
     models=st.lists(models, min_size=1, max_size=3, unique_by=lambda model: model.name).map(tuple),
 )
 
