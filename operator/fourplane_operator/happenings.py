@@ -51,7 +51,7 @@ class Happenings:
         ):
             return
         try:
-            self._queue.put_nowait(self._event(ref, known, after))
+            self._queue.put_nowait(self._event(ref, known, wanted, after))
         except asyncio.QueueFull:
             self.dropped += 1
 
@@ -68,12 +68,14 @@ class Happenings:
                 self.dropped += 1
                 log.warning("an Event can't be written: %s", error)
 
-    def _event(self, ref: SourceRef, known: Known, ready: Condition) -> Object:
+    def _event(self, ref: SourceRef, known: Known, wanted: Wanted, ready: Condition) -> Object:
         namespace, _, name = ref.name.partition("/")
         now = datetime.fromtimestamp(self._wall(), UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         message = ready.message or "everything asked for is served"
         what = f"{known.uid} {ready.observed_generation} {ready.status} {ready.reason} {message} {now[:16]}"
-        kind = "Normal" if ready.status is ConditionStatus.TRUE or _is_progress(ready) else "Warning"
+        stalled = any(
+            one.type == ConditionType.STALLED and one.status is ConditionStatus.TRUE for one in wanted.conditions
+        )
         return {
             "apiVersion": "v1",
             "kind": "Event",
@@ -86,7 +88,7 @@ class Happenings:
                 "name": name,
                 "uid": known.uid,
             },
-            "type": kind,
+            "type": "Warning" if stalled else "Normal",
             "reason": ready.reason,
             "message": message if len(message) <= _LONGEST else message[: _LONGEST - 3] + "...",
             "firstTimestamp": now,
@@ -96,7 +98,3 @@ class Happenings:
             "reportingComponent": MANAGER,
             "reportingInstance": self._identity[:128],
         }
-
-
-def _is_progress(ready: Condition) -> bool:
-    return ready.reason in (ConditionReason.NOT_ACTIVATED, ConditionReason.WORKERS_BEHIND)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from fourplane_api import API_VERSION
+from fourplane_api import API_VERSION, short_form
 from fourplane_compiler import affected
 from fourplane_compiler.compilation import Compilation, blank, compile_runtime
 from fourplane_compiler.conditions import (
@@ -291,6 +291,7 @@ class Unit:
             return {}
         said = {
             "digest": active.stable,
+            "digestShort": short_form(active.stable),
             "revision": f"{active.epoch}.{active.sequence}",
             "applied": applied(active_of(active), [one.report for one in self.heard.values()]),
             "propagation": self.propagation.text,

@@ -65,7 +65,7 @@ def _login(registry: kopf.OperatorRegistry, configuration: Configuration) -> Non
     async def login(**_: Any) -> kopf.ConnectionInfo:
         """Give kopf what the client has; asked again whenever the API server refuses it."""
         given: Any = await configuration.auth_settings()
-        scheme, _, token = str(given.get("BearerToken", {}).get("value", "")).partition(" ")
+        scheme, _space, token = str(given.get("BearerToken", {}).get("value", "")).partition(" ")
         return kopf.ConnectionInfo(
             server=configuration.host,
             ca_path=configuration.ssl_ca_cert,
