@@ -8,12 +8,14 @@ from typing import Any
 from control_plane import ControlPlane
 from system_runtime import a_route, a_runtime
 
+from fourplane.v1 import activation_pb2
 from fourplane_api import ConfigShard, object_name, parse, short_form
 from fourplane_compiler.compilation import blank, compile_runtime
 from fourplane_compiler.sources import Changes
+from fourplane_wire import canonical
 from fourplane_wire.activation import Activation, write_activation
-from fourplane_wire.envelopes import encode_signed_manifest, sign
-from fourplane_wire.manifest import decode_manifest
+from fourplane_wire.envelopes import encode_signed_activation, encode_signed_manifest, sign
+from fourplane_wire.manifest import Manifest, encode_manifest
 from fourplane_wire.signing import Purpose, SigningKey
 from fourplane_wire.snapshot import Encoded
 
@@ -69,12 +71,11 @@ class Acting:
 
     def snapshot(self, digest: str, signed: bytes) -> None:
         """Create a snapshot, unless it is there."""
-        manifest = signed
         spec = {
             "digest": digest,
             "runtime": self.runtime,
             "contractVersion": "1",
-            "manifest": base64.b64encode(manifest).decode(),
+            "manifest": base64.b64encode(signed).decode(),
             "shards": [],
         }
         self.create("configsnapshots", {"metadata": {"name": object_name(digest)}, "spec": spec}, "ConfigSnapshot")
@@ -102,6 +103,27 @@ class Acting:
             status, found = self.request("PUT", "runtimeactivations", "shop", body=body | {"metadata": metadata})
             assert status == 200, found
         return decision
+
+    def of_a_newer_contract(self, digest: str) -> bytes:
+        """Return an activation of a contract that is not known yet."""
+        message = activation_pb2.Activation(
+            contract_version="9", runtime=self.runtime, epoch=self.epoch, sequence=self.sequence + 1, stable=digest
+        )
+        payload = message.SerializeToString(deterministic=True)
+        return encode_signed_activation(sign(Purpose.ACTIVATION, payload, [self.key]))
+
+    def snapshot_of_a_newer_contract(self) -> str:
+        """Store a snapshot of a contract that is not known yet; return its digest."""
+        return self._manifest(encode_manifest(Manifest(runtime=self.runtime, shards=(), contract_version="9")))
+
+    def snapshot_without_a_runtime(self) -> str:
+        """Store a snapshot of which every part is whole, and that is nothing to serve; return its digest."""
+        return self._manifest(encode_manifest(Manifest(runtime=self.runtime, shards=())))
+
+    def _manifest(self, manifest: bytes) -> str:
+        digest = canonical.digest_of(manifest)
+        self.snapshot(digest, encode_signed_manifest(sign(Purpose.MANIFEST, manifest, [self.key])))
+        return digest
 
     def create(self, plural: str, body: dict[str, Any], kind: str = "") -> None:
         """Create an object unless it is there."""
@@ -140,6 +162,3 @@ class Acting:
 def first_shard(encoded: Encoded) -> tuple[str, bytes]:
     """Return hash and bytes of a snapshot's first shard."""
     return next(iter(encoded.shards.items()))
-
-
-__all__ = ["NOWHERE", "Acting", "decode_manifest", "first_shard", "nothing_behind"]

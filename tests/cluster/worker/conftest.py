@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE.parents[1] / "live" / "system")]
+sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parents[1] / "live" / "system")]
 
 from acting_operator import Acting  # noqa: E402 - the line above makes it importable
 from control_plane import ControlPlane  # noqa: E402
@@ -31,14 +31,26 @@ def pod(definitions: ControlPlane, namespace: str) -> Pod:
 
 
 @pytest.fixture
-def follow(acting: Acting, pod: Pod, tmp_path: Path) -> Iterator[Callable[..., Following]]:
+def own(own_definitions: ControlPlane) -> Acting:
+    """The same on a control plane that the test may hurt."""
+    return Acting(own_definitions, "default")
+
+
+@pytest.fixture
+def own_pod(own: Acting) -> Pod:
+    """A pod there."""
+    return a_pod(own.cluster, own.namespace, "worker-0")
+
+
+@pytest.fixture
+def follow(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[..., Following]]:
     """Start workers that follow; each is stopped at the end, and its log must be JSON without faults."""
     number = count()
     with ExitStack() as opened:
 
-        def follow(*options: str, to: Acting = acting, as_pod: Pod = pod, state: Path | None = None) -> Following:
-            log = tmp_path / f"worker-{next(number)}.log"
-            worker = Following(to, as_pod, state or tmp_path / "state", log, *options)
+        def follow(*options: str, there: tuple[Acting, Pod] | None = None) -> Following:
+            acting, pod = there or (request.getfixturevalue("acting"), request.getfixturevalue("pod"))
+            worker = Following(acting, pod, tmp_path / "state", tmp_path / f"worker-{next(number)}.log", *options)
             opened.callback(_expect_no_faults, worker)
             opened.callback(worker.stop)
             return worker
