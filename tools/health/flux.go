@@ -3,22 +3,15 @@ package main
 import (
 	"context"
 
-	"github.com/fluxcd/pkg/apis/kustomize"
+	kustomizev1 "github.com/fluxcd/kustomize-controller/api/v1"
 	"github.com/fluxcd/pkg/runtime/cel"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 )
 
-// The part of a Kustomization that says how its objects are judged.
-type kustomization struct {
-	Spec struct {
-		HealthCheckExprs []kustomize.CustomHealthCheck `json:"healthCheckExprs"`
-	} `json:"spec"`
-}
-
 func flux(text []byte) (judge, error) {
-	var given kustomization
-	if err := yaml.Unmarshal(text, &given); err != nil {
+	var given kustomizev1.Kustomization
+	if err := yaml.UnmarshalStrict(text, &given); err != nil {
 		return nil, err
 	}
 	newReader, err := cel.NewStatusReader(given.Spec.HealthCheckExprs)
