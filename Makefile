@@ -26,7 +26,7 @@ export HYPOTHESIS_STORAGE_DIRECTORY := $(CHECKS)/hypothesis
 export COVERAGE_FILE := $(CHECKS)/coverage
 PYTEST := $(PY) -m pytest -o cache_dir="$(CHECKS)/pytest"
 
-.PHONY: help setup quickstart ask test check fmt fmt-check lint types unit live cluster generated crds protos lock tools cluster-tools node-tools \
+.PHONY: help setup quickstart ask test check fmt fmt-check lint types unit live cluster e2e generated crds protos lock tools cluster-tools node-tools \
 	debian bench clean
 
 help: ## Show this help
@@ -57,7 +57,7 @@ fmt: setup ## Format and fix what can be fixed
 fmt-check: setup ## Tell whether `make fmt` would change something
 	$(VENV)/bin/ruff format --check .
 
-lint: setup fmt-check ## ruff, import-linter, deptry, codespell, yamllint, shellcheck, buf
+lint: setup fmt-check ## ruff, import-linter, deptry, codespell, yamllint, shellcheck, buf, helm
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/lint-imports --no-logo --cache-dir "$(CHECKS)/imports"
 	$(PY) -m deptry .
@@ -65,20 +65,21 @@ lint: setup fmt-check ## ruff, import-linter, deptry, codespell, yamllint, shell
 	$(PY) -m yamllint --strict $(YAMLLINT)
 	$(VENV)/bin/shellcheck $(SCRIPTS)
 	tools/protos.sh lint
+	"$$(tools/node.sh helm | cut -f2)" lint --quiet --strict charts/*
 
 types: setup ## mypy, strict
 	$(PY) -m mypy
 
 # tests/unit and tests/live are two processes: tests/README.md says why.
 unit: setup ## Tests without a network or a second process
-	@tools/build.sh kubectl-validate health >/dev/null || true # without Go, only the tests that need them fail
+	@tools/build.sh kubectl-validate health helm >/dev/null || true # without Go, only the tests that need them fail
 	$(PYTEST) tests/unit
 
 live: setup tools debian ## Tests against real peers: Triton, stock clients, h2spec, nginx
 	$(PYTEST) tests/live
 
 cluster: setup cluster-tools ## Tests against a real Kubernetes control plane
-	@tools/build.sh kubectl-validate health >/dev/null || true # without Go, only the tests that need them fail
+	@tools/build.sh kubectl-validate health helm >/dev/null || true # without Go, only the tests that need them fail
 	$(PYTEST) tests/cluster
 
 generated: setup ## Tell whether generated files are up to date
@@ -97,8 +98,12 @@ lock: setup ## Resolve the dependencies anew into the lock files
 tools: ## Build the pinned Go programs that tests use into the cache
 	@tools/build.sh >/dev/null
 
-cluster-tools: ## Find or build etcd, kube-apiserver and the like; from nothing that takes about ten minutes
+cluster-tools: ## Find or build etcd, kube-apiserver and the like, and helm; from nothing that takes about ten minutes
 	@tools/cluster.sh >/dev/null
+	@tools/node.sh helm >/dev/null
+
+e2e: setup cluster-tools node-tools ## Install the charts and serve from pods: on a node of our own, or on E2E_KUBECONFIG=FILE
+	tools/e2e.sh $(PYTEST) e2e
 
 node-tools: ## Find or build what a node of the end-to-end test needs, as root on Debian
 	@tools/debian.sh runc containernetworking-plugins iptables

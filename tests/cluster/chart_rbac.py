@@ -1,4 +1,4 @@
-"""The chart's objects as helm renders them, and its rights in a real API server.
+"""The chart's rights in a real API server.
 
 documents = rendered(namespace="control", watchNamespaces=["shop"])
 rights = install_rights(cluster, "control", watchNamespaces=["shop"])   # applies RBAC alone, by default
@@ -8,19 +8,27 @@ install_policy(cluster, "control")                                   # who may w
 """
 
 import json
-import subprocess
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from control_plane import ControlPlane, KubectlError
+from rendering import CRDS, ROOT, arguments, container, rendered
 
-ROOT = Path(__file__).resolve().parents[2]
-CHART = ROOT / "charts" / "fourplane"
-RELEASE = "fourplane"
+__all__ = [
+    "CRDS",
+    "ROOT",
+    "Rights",
+    "apply",
+    "bound_to_pod",
+    "container",
+    "install_policy",
+    "install_rights",
+    "rendered",
+]
+
 RIGHTS = ("ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
 POLICY = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
 
@@ -51,37 +59,17 @@ class Rights:
         return bound_to_pod(cluster, namespace, pod, account)
 
 
-def helm() -> Path:
-    """Return where helm is, or would be after `make cluster-tools`."""
-    found = subprocess.run([str(ROOT / "tools/build.sh"), "--path", "helm"], check=True, capture_output=True, text=True)
-    return Path(found.stdout.strip())
-
-
-def rendered_text(namespace: str = "fourplane-system", chart: Path = CHART, **values: Any) -> str:
-    """Return what the chart renders with these values."""
-    command = [str(helm()), "template", RELEASE, str(chart), f"--namespace={namespace}", "--values=-"]
-    done = subprocess.run(command, input=json.dumps(values), check=False, capture_output=True, text=True)
-    if done.returncode:
-        raise ValueError(done.stderr)
-    return done.stdout
-
-
-def rendered(namespace: str = "fourplane-system", chart: Path = CHART, **values: Any) -> list[dict[str, Any]]:
-    """Return the objects that the chart renders with these values."""
-    return [each for each in yaml.safe_load_all(rendered_text(namespace, chart, **values)) if each]
-
-
 def install_rights(cluster: ControlPlane, namespace: str, **values: Any) -> Rights:
     """Apply the accounts, roles and bindings of a release in that namespace, which must be there."""
     documents = rendered(namespace, **values)
     apply(cluster, (each for each in documents if each["kind"] in RIGHTS))
     (deployment,) = (each for each in documents if each["kind"] == "Deployment")
-    arguments = dict(each.removeprefix("--").split("=", 1) for each in container(deployment)["args"] if "=" in each)
+    given = arguments(deployment)
     return Rights(
         cluster.kubeconfig_of(deployment["spec"]["template"]["spec"]["serviceAccountName"], namespace),
-        arguments["worker-role"],
-        arguments.get("signing-key-secret", ""),
-        arguments["lease-name"],
+        given["worker-role"],
+        given.get("signing-key-secret", ""),
+        given["lease-name"],
     )
 
 
@@ -115,12 +103,6 @@ def apply(cluster: ControlPlane, documents: Iterable[dict[str, Any]]) -> None:
     """Apply objects, each in the namespace that it names."""
     for document in documents:
         cluster.apply(json.dumps(document), namespace=document["metadata"].get("namespace", "default"))
-
-
-def container(deployment: dict[str, Any]) -> dict[str, Any]:
-    """Return the only container of a Deployment."""
-    (only,) = deployment["spec"]["template"]["spec"]["containers"]
-    return only
 
 
 def bound_to_pod(cluster: ControlPlane, namespace: str, pod: str, account: str) -> Path:

@@ -85,7 +85,7 @@ def test_with_the_whole_cluster_it_serves_every_namespace(charted, shop):
 def test_everything_that_the_charts_render_is_accepted(charted, shop):
     values = {"watchNamespaces": [shop, "default"], "replicas": 2, "fullnameOverride": "whole"}
     chart_rbac.apply(charted, chart_rbac.rendered("control", **values))
-    chart_rbac.apply(charted, chart_rbac.rendered("control", chart_rbac.ROOT / "charts" / "fourplane-crds"))
+    chart_rbac.apply(charted, chart_rbac.rendered("control", chart_rbac.CRDS))
 
 
 def test_reports_are_collected_with_their_pods(charted, shop, rights):
