@@ -25,7 +25,7 @@ _OPTIONS = (
 class Engine(service_pb2_grpc.GRPCInferenceServiceServicer):
     """Answers each request with its own tensors, and with its name and the model's as parameters."""
 
-    def __init__(self, name: str = "engine", threads: int = 40) -> None:
+    def __init__(self, name: str = "engine", threads: int = 40, host: str = "127.0.0.1") -> None:
         """Listen on a free port."""
         self.name = name
         self.metadata: list[dict[str, Any]] = []
@@ -40,7 +40,8 @@ class Engine(service_pb2_grpc.GRPCInferenceServiceServicer):
         """Counts the calls that are held, or were."""
         self._server = grpc.server(ThreadPoolExecutor(threads), options=_OPTIONS)
         service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(self, self._server)
-        self.address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
+        self.port = self._server.add_insecure_port(f"{host}:0")
+        self.address = f"{host}:{self.port}"
         self._server.start()
 
     def __enter__(self) -> Self:
