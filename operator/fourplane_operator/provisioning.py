@@ -1,0 +1,264 @@
+"""Make what RuntimeDeployments ask for, repair it, remove it again, and tell how far it is: one step at a time."""
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from fourplane_api import RuntimeDeployment
+from fourplane_compiler.conditions import Provisioning, Shortfall
+from fourplane_compiler.workloads import shortfalls
+from fourplane_compiler.workloads.manifest import Key, Manifest
+from fourplane_compiler.workloads.plan import Plan, plan
+from fourplane_compiler.workloads.settings import ClusterFacts, WorkloadSettings
+from fourplane_kube import (
+    Cluster,
+    ConflictError,
+    Kind,
+    KubeError,
+    NoAccessError,
+    NotFoundError,
+    Object,
+    RefusedError,
+)
+from fourplane_operator.provisioning_stock import KINDS, SELECTOR, Standing, Stock, is_ours, key_of, owner_of
+
+__all__ = ["KINDS", "SELECTOR", "Made", "Provisioner", "Writes", "is_ours", "owner_of"]
+
+log = logging.getLogger(__name__)
+
+SCALE_MANAGER = "fourplane-scale"
+"""Field manager that holds the number of pods between us and an autoscaler, so that it does not fall to 1."""
+_AGAIN_S = 30.0
+"""Pause before what was refused, or whose name was taken, is tried again."""
+_CUSTOM_METRICS = "/apis/custom.metrics.k8s.io"
+_REFUSALS = (RefusedError, NoAccessError, NotFoundError, ConflictError)
+
+
+class Writes(Protocol):
+    """Writes of the operator."""
+
+    async def apply(self, kind: Kind, namespace: str, body: Object, *, subresource: str = "") -> Object:
+        """Apply under the operator's manager."""
+
+    async def apply_as(self, manager: str, kind: Kind, namespace: str, body: Object) -> Object:
+        """Apply under another manager."""
+
+    async def delete(self, kind: Kind, namespace: str, name: str, *, uid: str, resource_version: str = "") -> None:
+        """Delete the object of that uid."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a step came to."""
+
+    provisioning: Provisioning
+    again_s: float | None
+    """Seconds after which another step may come further though nothing is heard; None: only events help."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Applied:
+    """What was applied last, and what our manager held then."""
+
+    uid: str
+    body: str
+    fields: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """What did not work, and when it may be tried again."""
+
+    body: str
+    shortfall: Shortfall
+    again: float
+
+
+class Provisioner:
+    """Makes objects for all runtimes: feed it all listings and events of KINDS that match SELECTOR."""
+
+    def __init__(
+        self, cluster: Cluster, writer: Writes, settings: WorkloadSettings, steady: Callable[[], float]
+    ) -> None:
+        """Read from `cluster`, write through `writer`; `steady` returns seconds that never go back."""
+        self._cluster = cluster
+        self._writer = writer
+        self._settings = settings
+        self._steady = steady
+        self._facts = ClusterFacts()
+        self._stock = Stock()
+        self._applied: dict[Key, _Applied] = {}
+        self._failed: dict[Key, _Failed] = {}
+
+    async def look(self) -> bool:
+        """Find out what the cluster can do; tell whether that is news, and each runtime may need another step."""
+        try:
+            await self._cluster.ask(_CUSTOM_METRICS)
+        except NotFoundError:
+            found = ClusterFacts(custom_metrics=False)
+        else:
+            found = ClusterFacts(custom_metrics=True)
+        before, self._facts = self._facts, found
+        return found != before
+
+    def saw(self, kind: str, found: Object) -> str | None:
+        """Take an object; return the runtime to provision again, None where it is no news or nobody's."""
+        if not is_ours(found):
+            return None
+        key = key_of(kind, found)
+        before = self._stock.get(key)
+        if not self._stock.put(key, Standing.of(kind, found)):
+            return None
+        return owner_of(found) or (_runtime(key, before) if before else None)
+
+    def lost(self, kind: str, found: Object) -> str | None:
+        """Take note that an object is gone; return the runtime to provision again."""
+        key = key_of(kind, found)
+        self._forget(key, str(found["metadata"].get("uid", "")))
+        return owner_of(found)
+
+    def listed(self, kind: str, namespace: str, objects: Iterable[Object], version: str) -> set[str]:
+        """Take all there is of a kind in a namespace (empty: in all); return the runtimes to provision again."""
+        found = [(key_of(kind, one), one) for one in objects]
+        touched = {owner for _, one in found if (owner := self.saw(kind, one))}
+        for key, standing in self._stock.missing(kind, namespace, {key for key, _ in found}, int(version)):
+            self._forget(key)
+            touched |= {owner} if (owner := _runtime(key, standing)) else set()
+        return touched
+
+    async def provision(self, resource: RuntimeDeployment) -> Made:
+        """Bring what stands nearer to what is asked for, with as few writes as can be, and tell what is short."""
+        wanted = plan(resource, self._settings, self._facts_for(resource))
+        short = [shortfalls.of_remark(remark) for remark in wanted.remarks]
+        for manifest in wanted.manifests:
+            found = await self._settle(resource, manifest) or self._judged(manifest.key, wanted)
+            short += [found] if found else []
+        await self._remove(resource, {one.key for one in wanted.manifests})
+        return Made(Provisioning(resource.metadata.generation, tuple(short)), self._again(wanted))
+
+    def _facts_for(self, resource: RuntimeDeployment) -> ClusterFacts:
+        owned = self._stock.of_owner(resource.metadata.uid)
+        autoscalers = frozenset(key.name for key, _ in owned if key.kind == "HorizontalPodAutoscaler")
+        return replace(self._facts, autoscalers=autoscalers)
+
+    async def _settle(self, resource: RuntimeDeployment, manifest: Manifest) -> Shortfall | None:
+        """Apply one object where that is needed and permitted."""
+        key, digest = manifest.key, _digest(manifest.body)
+        failed = self._failed.get(key)
+        if failed and failed.body == digest and self._steady() < failed.again:
+            return failed.shortfall
+        self._failed.pop(key, None)
+        try:
+            try:
+                return await self._reconcile(resource, manifest, digest)
+            except ConflictError:  # another object of that name came meanwhile: look again, once
+                self._stock.drop(key)
+                return await self._reconcile(resource, manifest, digest)
+        except _REFUSALS as error:
+            return self._fail(key, digest, shortfalls.refused(key, _words(error)))
+
+    async def _reconcile(self, resource: RuntimeDeployment, manifest: Manifest, digest: str) -> Shortfall | None:
+        key = manifest.key
+        live = self._stock.get(key) or await self._found(key)
+        if live is None:
+            await self._apply(manifest, digest)
+            return None
+        if live.owner != resource.metadata.uid and not self._is_known(key, live):
+            is_old = (
+                live.owner_name == resource.metadata.name
+            )  # of a RuntimeDeployment that was deleted: it is collected
+            return shortfalls.going(key) if is_old else self._fail(key, digest, shortfalls.taken(key))
+        if live.is_going:
+            return shortfalls.going(key)
+        if self._applied.get(key) != _Applied(live.uid, digest, live.fields):
+            await self._hand_over(manifest, live)
+            await self._apply(manifest, digest, live.uid)
+        return None
+
+    async def _found(self, key: Key) -> Standing | None:
+        try:
+            return Standing.of(key.kind, await self._cluster.get(KINDS[key.kind], key.namespace, key.name))
+        except NotFoundError:
+            return None
+
+    def _is_known(self, key: Key, live: Standing) -> bool:
+        """Tell whether an object was applied here and lost its owner since: that is drift."""
+        applied = self._applied.get(key)
+        return not live.owner and applied is not None and applied.uid == live.uid
+
+    async def _apply(self, manifest: Manifest, digest: str, uid: str = "") -> None:
+        """Apply; with a uid, only to that very object."""
+        key = manifest.key
+        metadata = manifest.body["metadata"] | ({"uid": uid} if uid else {})
+        body = manifest.body | {"metadata": metadata}
+        answer = await self._writer.apply(KINDS[key.kind], key.namespace, body)
+        found = Standing.of(key.kind, answer)
+        self._stock.put(key, found)
+        self._applied[key] = _Applied(found.uid, digest, found.fields)
+        log.info("applied", extra={"object": str(key)})
+
+    async def _hand_over(self, manifest: Manifest, live: Standing) -> None:
+        """Keep the number of pods where it becomes an autoscaler's: a field that nobody holds falls back to 1."""
+        key = manifest.key
+        if key.kind != "Deployment" or "replicas" in manifest.body["spec"] or not live.holds_replicas:
+            return
+        body = {
+            "apiVersion": manifest.body["apiVersion"],
+            "kind": key.kind,
+            "metadata": {"name": key.name, "uid": live.uid},
+            "spec": {"replicas": live.replicas},
+        }
+        await self._writer.apply_as(SCALE_MANAGER, KINDS[key.kind], key.namespace, body)
+
+    async def _remove(self, resource: RuntimeDeployment, wanted: set[Key]) -> None:
+        """Delete what this runtime owns and asks for no longer."""
+        for key, live in self._stock.of_owner(resource.metadata.uid):
+            if key in wanted or live.is_going:
+                continue
+            try:
+                await self._writer.delete(KINDS[key.kind], key.namespace, key.name, uid=live.uid)
+            except (NotFoundError, ConflictError):
+                log.info("gone already", extra={"object": str(key)})
+            self._forget(key)
+
+    def _forget(self, key: Key, uid: str = "") -> None:
+        """Forget an object that is gone, only the one with that uid where given."""
+        known = self._stock.get(key)
+        if uid and known is not None and known.uid != uid:
+            return
+        self._stock.drop(key)
+        self._applied.pop(key, None)
+        self._failed.pop(key, None)
+
+    def _judged(self, key: Key, wanted: Plan) -> Shortfall | None:
+        live = self._stock.get(key)
+        if live is None:
+            return None
+        if key.kind == "Deployment":
+            return shortfalls.of_deployment(live.told, wanted.at_least[key])
+        return shortfalls.of_autoscaler(live.told) if key.kind == "HorizontalPodAutoscaler" else None
+
+    def _fail(self, key: Key, digest: str, shortfall: Shortfall) -> Shortfall:
+        log.warning("not applied: %s", shortfall.message)
+        self._failed[key] = _Failed(digest, shortfall, self._steady() + _AGAIN_S)
+        return shortfall
+
+    def _again(self, wanted: Plan) -> float | None:
+        failed = [self._failed[one.key].again for one in wanted.manifests if one.key in self._failed]
+        return max(0.0, min(failed) - self._steady()) if failed else None
+
+
+def _runtime(key: Key, standing: Standing) -> str | None:
+    return f"{key.namespace}/{standing.owner_name}" if standing.owner_name else None
+
+
+def _digest(body: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+
+def _words(error: KubeError) -> str:
+    """Return what the API server said, without the request that it was said to."""
+    return str(error).partition(": ")[2] or str(error)
