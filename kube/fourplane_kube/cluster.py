@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 import aiohttp
 from kubernetes.aio.client import Configuration
+from kubernetes.aio.config import ConfigException
 
 from fourplane_kube.errors import KubeError, UnreachableError, error_of
 from fourplane_kube.kinds import Kind
@@ -177,7 +178,7 @@ class Cluster:
                 yield answer
         except KubeError:
             raise
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        except (aiohttp.ClientError, ConfigException, TimeoutError, OSError, ValueError) as error:
             raise UnreachableError(f"{asked}: {str(error) or type(error).__name__}") from error
 
     async def _headers(self) -> dict[str, str]:

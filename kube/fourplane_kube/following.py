@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from fourplane_kube.cluster import Cluster, Object
-from fourplane_kube.errors import ExpiredError, KubeError
+from fourplane_kube.errors import ExpiredError, KubeError, UnreachableError
 from fourplane_kube.kinds import Kind
 
 log = logging.getLogger(__name__)
@@ -19,6 +19,8 @@ _WATCH_S = (240, 480)
 """How long the server keeps one watch open, in seconds: spread, so that clients don't come back all at once."""
 _SILENCE_S = 100.0
 """Seconds without any event after which a connection is taken for dead: bookmarks come every minute."""
+_SETTLED_S = 10.0
+"""Seconds after which a watch that ends was a good one; one that ends sooner is tried again ever more slowly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +66,17 @@ async def follow(
     """
     version, failures = "", 0
     while True:
+        begun = _now()
         try:
             if not version:
                 objects, version = await cluster.list(kind, namespace, **selectors)
                 yield Listed(tuple(objects))
-            failures = 0
             async for event in _watched(cluster, kind, namespace, {**selectors, "resourceVersion": version}, opened):
-                version = event["object"]["metadata"]["resourceVersion"]
+                version, failures = event["object"]["metadata"]["resourceVersion"], 0
                 if happening := _happening(event):
                     yield happening
         except KubeError as error:
-            failures += 1
+            failures = failures + 1 if _now() - begun < _SETTLED_S else 1
             # A server that answers, and not with events, does not know this version: it expired, or is of an etcd
             # that was there before a backup was restored.
             version = "" if error.status else version
@@ -82,6 +84,10 @@ async def follow(
             if not isinstance(error, ExpiredError):
                 yield Troubled(error, wait)
             await asyncio.sleep(wait)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def backoff(failures: int, at_least_s: float = 0.0) -> float:
@@ -100,9 +106,12 @@ def _happening(event: Object) -> Happening | None:
 async def _watched(
     cluster: Cluster, kind: Kind, namespace: str, query: dict[str, str], opened: Callable[[], None]
 ) -> AsyncIterator[Object]:
+    begun = _now()
     seconds = str(random.randint(*_WATCH_S))  # noqa: S311 - spreads load, guards nothing
     asked = {**query, "allowWatchBookmarks": "true", "timeoutSeconds": seconds}
     async with cluster.watch(kind, namespace, asked, _SILENCE_S) as events:
         opened()
         async for event in events:
             yield event
+    if _now() - begun < _SETTLED_S:
+        raise UnreachableError(f"watch of {kind}: the server ended it at once")
