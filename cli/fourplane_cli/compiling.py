@@ -8,7 +8,7 @@ from fourplane_cli.exits import ProblemsError
 from fourplane_cli.folder import Finding, Folder
 from fourplane_compiler.compilation import Compilation, compile_all
 from fourplane_compiler.diagnostics import Diagnostic, Reason, Severity, SourceRef
-from fourplane_compiler.sources import Broken, Resource, ref_of
+from fourplane_compiler.sources import Broken, Resource, ref_of, runtime_named
 from fourplane_core.control.snapshot import Snapshot
 
 
@@ -33,10 +33,7 @@ def _named(folder: Folder, resource: Resource | Broken) -> str:
     """Return the runtime that a route names, as far as it can be read."""
     ref = ref_of(resource)
     data = folder.documents[ref].data
-    spec = data.get("spec") if isinstance(data, Mapping) else None
-    reference = spec.get("runtimeRef") if isinstance(spec, Mapping) else None
-    name = reference.get("name") if isinstance(reference, Mapping) else None
-    return f"{ref.name.partition('/')[0]}/{name}"
+    return runtime_named(data, ref.name.partition("/")[0]) if isinstance(data, Mapping) else ""
 
 
 def _unread(folder: Folder, last_good: Snapshot | None) -> Iterator[Broken]:

@@ -35,6 +35,8 @@ class Reason(StrEnum):
     """The resource does not match its schema."""
     RUNTIME_NOT_FOUND = "RuntimeNotFound"
     """The route names a runtime that is not there."""
+    REF_NOT_PERMITTED = "RefNotPermitted"
+    """The route names a runtime that takes no routes of its namespace."""
     POOL_NOT_FOUND = "PoolNotFound"
     """A backend names a pool that the runtime does not have."""
     MODEL_NOT_FOUND = "ModelNotFound"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from fourplane_api import RuntimeDeployment
 from fourplane_compiler import forms
 from fourplane_compiler.diagnostics import Diagnostic, Reason, Severity, SourceRef
+from fourplane_compiler.permission import UNKNOWN, Permission, permission_of
 from fourplane_compiler.sources import RUNTIME, Broken
 from fourplane_core.control.snapshot import Model, Pool, Runtime
 from fourplane_wire.entries import Value, encode_entry, entry_key
@@ -22,9 +23,11 @@ class Frame:
     """By pool and model."""
     entries: Mapping[str, bytes]
     """Encoded, by key."""
+    permission: Permission
+    """Whose routes it takes; in no entry."""
 
     @classmethod
-    def of(cls, runtime: Runtime, pools: tuple[Pool, ...]) -> "Frame":
+    def of(cls, runtime: Runtime, pools: tuple[Pool, ...], permission: Permission = UNKNOWN) -> "Frame":
         """Index and encode."""
         values: tuple[Value, ...] = (runtime, *pools)
         return cls(
@@ -32,23 +35,34 @@ class Frame:
             pools={pool.name: pool for pool in pools},
             models={(pool.name, model.name): model for pool in pools for model in pool.models},
             entries={entry_key(value): encode_entry(value) for value in values},
+            permission=permission,
         )
+
+    def takes(self, route: str) -> bool:
+        """Tell whether a route (`NAMESPACE/NAME`) is known to be permitted."""
+        namespace = route.partition("/")[0]
+        return namespace == self.runtime.name.partition("/")[0] or self.permission.holds(namespace)
+
+    def permitting(self, permission: Permission) -> "Frame":
+        """Return this frame with another permission; itself, where it has that one already."""
+        return self if permission == self.permission else replace(self, permission=permission)
 
 
 def frame_of(resource: RuntimeDeployment | Broken, held: Frame | None) -> tuple[Frame | None, tuple[Diagnostic, ...]]:
     """Return the frame to compile against: of this resource, or the last good one with what is wrong."""
     if isinstance(resource, Broken):
-        return held, _instead(held, invalid(resource))
-    frame = Frame.of(forms.runtime_form(resource), forms.pool_forms(resource))
+        return held and held.permitting(UNKNOWN), _instead(held, invalid(resource))
+    permission = permission_of(resource)
+    frame = Frame.of(forms.runtime_form(resource), forms.pool_forms(resource), permission)
     large = tuple(
         _too_large(SourceRef(RUNTIME, resource.full_name), index, frame)
         for index, pool in enumerate(resource.spec.pools)
         if len(frame.entries[f"pool/{pool.name}"]) > MAX_SHARD_BYTES
     )
     if large:
-        return held, _instead(held, large)
+        return held and held.permitting(permission), _instead(held, large)
     # The same frame as before, and not only an equal one: then no route has to be judged again.
-    return (held, ()) if held is not None and held.entries == frame.entries else (frame, ())
+    return (held.permitting(permission) if held is not None and held.entries == frame.entries else frame), ()
 
 
 def invalid(resource: Broken) -> tuple[Diagnostic, ...]:

@@ -118,7 +118,7 @@ def _judged_again(name: str, state: RouteState, frame: Frame | None, last_good: 
 
 
 def _let_go(draft: _Draft, frame: Frame | None) -> None:
-    """Drop last good forms whose public model went to another route.
+    """Drop what depends on a last good form, and whose public model went to another route.
 
     They are in no snapshot from now on, so a later compile could not find them either.
     """
@@ -126,7 +126,8 @@ def _let_go(draft: _Draft, frame: Frame | None) -> None:
     while pending:
         name = pending.pop()
         state = draft.routes.get(name)
-        form = state.verdict.form if state and state.verdict.last_good else None
+        depends = state is not None and (state.verdict.last_good or state.verdict.on_trust)
+        form = state.verdict.form if state and depends else None
         if state and form and not claiming.wins(draft.claims, claiming.claim_of(form), state.rank):
             pending |= _replace(draft, name, _judged_again(name, state, frame, lambda _: None))
 

@@ -64,7 +64,17 @@ def ref_of(resource: Resource | Broken) -> SourceRef:
 
 def runtime_of(route: ModelRoute) -> str:
     """Return `NAMESPACE/NAME` of the runtime that a route names."""
-    return f"{route.metadata.namespace}/{route.spec.runtime_ref.name}"
+    reference = route.spec.runtime_ref
+    return f"{reference.namespace or route.metadata.namespace}/{reference.name}"
+
+
+def runtime_named(document: Mapping[str, Any], namespace: str) -> str:
+    """Return the runtime that a route's document names, be it valid or not; empty where that can't be read."""
+    spec = document.get("spec")
+    reference = spec.get("runtimeRef") if isinstance(spec, Mapping) else None
+    if not isinstance(reference, Mapping) or not (name := _text(reference, "name")):
+        return ""
+    return f"{_text(reference, 'namespace') or namespace}/{name}"
 
 
 def source_of(resource: Resource | Broken) -> Source:

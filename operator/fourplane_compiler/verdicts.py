@@ -7,6 +7,7 @@ from itertools import combinations
 from fourplane_compiler import contracts
 from fourplane_compiler.diagnostics import Diagnostic, Reason, Severity, SourceRef
 from fourplane_compiler.frame import Frame, invalid
+from fourplane_compiler.permission import refused
 from fourplane_compiler.sources import ROUTE, Broken
 from fourplane_core.control.snapshot import Backend, Route
 
@@ -30,6 +31,8 @@ class Verdict:
     diagnostics: tuple[Diagnostic, ...] = ()
     last_good: bool = False
     """Whether the form is the last good one, and not what the route asks for."""
+    on_trust: bool = False
+    """Whether it is permitted only since the last snapshot holds it: nobody can tell whether it still is."""
 
 
 def judge(wish: Wish | Broken, frame: Frame | None, last_good: Callable[[], Route | None]) -> Verdict:
@@ -38,14 +41,25 @@ def judge(wish: Wish | Broken, frame: Frame | None, last_good: Callable[[], Rout
     The last good form goes on where the new one is invalid or can't be resolved, as long as it resolves itself.
     Where neither does, the share of each missing backend is kept, and answered with an error.
     """
+    if frame is None:
+        return Verdict(
+            form=None, diagnostics=invalid(wish) if isinstance(wish, Broken) else (_no_runtime(wish, frame),)
+        )
+    name = wish.ref.name if isinstance(wish, Broken) else wish.name
+    on_trust = not frame.takes(name)
+    if on_trust and (frame.permission.is_known or last_good() is None):
+        return Verdict(form=None, diagnostics=_not_permitted(wish, name, frame))
+    return replace(_permitted(wish, frame, last_good), on_trust=on_trust)
 
+
+def _permitted(wish: Wish | Broken, frame: Frame, last_good: Callable[[], Route | None]) -> Verdict:
     def held() -> Route | None:
-        found = None if frame is None else last_good()
-        return found if found is None or frame is None else resolve(found, frame)
+        found = last_good()
+        return found if found is None else resolve(found, frame)
 
     if isinstance(wish, Broken):
         return _instead(held(), invalid(wish))
-    if frame is None or wish.runtime != frame.runtime.name:
+    if wish.runtime != frame.runtime.name:
         return _instead(held(), (_no_runtime(wish, frame),))
     form = resolve(wish.route, frame)
     warnings = tuple(_warnings(wish, frame))
@@ -55,6 +69,15 @@ def judge(wish: Wish | Broken, frame: Frame | None, last_good: Callable[[], Rout
     if missing and (before := held()) and before != form and is_good(before, frame):
         return _instead(before, (*missing, *warnings))
     return Verdict(form=form, diagnostics=(*missing, *warnings))
+
+
+def _not_permitted(wish: Wish | Broken, name: str, frame: Frame) -> tuple[Diagnostic, ...]:
+    """Say nothing of what the runtime has: that is not this route's business."""
+    if isinstance(wish, Broken):
+        return invalid(wish)
+    if wish.runtime != frame.runtime.name:
+        return (_no_runtime(wish, frame),)
+    return (refused(name, frame.runtime.name, frame.permission),)
 
 
 def _instead(held: Route | None, said: tuple[Diagnostic, ...]) -> Verdict:
@@ -92,7 +115,7 @@ def _no_runtime(wish: Wish, frame: Frame | None) -> Diagnostic:
         Reason.RUNTIME_NOT_FOUND,
         "spec.runtimeRef.name",
         f"there is no usable RuntimeDeployment {wish.runtime}{there}",
-        "create it in the route's namespace, or name one that is there",
+        "create it, or name one that is there",
     )
 
 

@@ -26,6 +26,7 @@ CONDITION_OF: dict[Reason, ConditionType] = {
     Reason.AFFINITY_UNUSED: ConditionType.ACCEPTED,
     Reason.DEADLINE_CAPPED: ConditionType.ACCEPTED,
     Reason.RUNTIME_NOT_FOUND: ConditionType.RESOLVED_REFS,
+    Reason.REF_NOT_PERMITTED: ConditionType.RESOLVED_REFS,
     Reason.POOL_NOT_FOUND: ConditionType.RESOLVED_REFS,
     Reason.MODEL_NOT_FOUND: ConditionType.RESOLVED_REFS,
     Reason.CONTRACT_MISMATCH: ConditionType.RESOLVED_REFS,

@@ -33,6 +33,7 @@ class ConditionReason(StrEnum):
 
     INVALID = "Invalid"
     RUNTIME_NOT_FOUND = "RuntimeNotFound"
+    REF_NOT_PERMITTED = "RefNotPermitted"
     POOL_NOT_FOUND = "PoolNotFound"
     MODEL_NOT_FOUND = "ModelNotFound"
     CONTRACT_MISMATCH = "ContractMismatch"

@@ -16,8 +16,13 @@ PATIENCE = timedelta(minutes=1)
 """How long a name may lead nowhere before that is Stalled: what is applied together arrives in any order, and Flux
 gives up on the first Stalled=True."""
 
-_WAITED_FOR = {ConditionReason.RUNTIME_NOT_FOUND, ConditionReason.POOL_NOT_FOUND, ConditionReason.MODEL_NOT_FOUND}
-"""Errors that another resource's arrival ends."""
+_WAITED_FOR = {
+    ConditionReason.RUNTIME_NOT_FOUND,
+    ConditionReason.REF_NOT_PERMITTED,
+    ConditionReason.POOL_NOT_FOUND,
+    ConditionReason.MODEL_NOT_FOUND,
+}
+"""Errors that another resource's arrival or edit ends."""
 _TERMINAL = {
     ConditionReason.INVALID,
     ConditionReason.CONFLICT,

@@ -35,13 +35,26 @@ def a_backend(pool="p", model="m", **fields):
     return {"pool": pool, "model": model} | fields
 
 
-def a_route(name="r", *backends, model=None, version="", runtime="demo", created=None, metadata=None, **spec):
+def a_route(
+    name="r",
+    *backends,
+    namespace="default",
+    model=None,
+    version="",
+    runtime="demo",
+    created=None,
+    metadata=None,
+    **spec,
+):
+    """Make a route; one of another namespace names that of its runtime."""
     body = {
-        "runtimeRef": {"name": runtime},
+        "runtimeRef": {"name": runtime} | ({} if namespace == "default" else {"namespace": "default"}),
         "model": {"name": model or name, "version": version},
         "backends": list(backends) or [a_backend()],
     }
-    return parse(a_document("ModelRoute", name, body | spec, creationTimestamp=created, **metadata or {}))
+    return parse(
+        a_document("ModelRoute", name, body | spec, creationTimestamp=created, namespace=namespace, **metadata or {})
+    )
 
 
 def broken(name, kind="ModelRoute", **metadata):
@@ -54,7 +67,7 @@ def broken(name, kind="ModelRoute", **metadata):
 
 
 def route_ref(name):
-    return SourceRef(ROUTE, f"default/{name}")
+    return SourceRef(ROUTE, name if "/" in name else f"default/{name}")
 
 
 def snapshot_of(compilation):

@@ -311,6 +311,7 @@ def test_every_diagnostic_says_what_to_do():
             a_route("e", a_backend(), a_backend(model="n")),
             a_route("f", model="x", created="2026-01-01T00:00:00Z"),
             a_route("g", model="x", affinity={"header": "k"}, deadline="10m"),
+            a_route("h", namespace="team"),
         ],
     )
     found = [one for said in state.diagnostics.values() for one in said]

@@ -13,6 +13,13 @@ from fourplane_wire.snapshot import decode_snapshot
 
 API = "fourplane.dev/v1alpha1"
 POOLS, MODELS, PUBLIC = ("p", "q"), ("m", "n"), ("x", "y")
+NAMES = [f"{namespace}/r{index}" for namespace in ("default", "team") for index in range(3)]
+ALLOWED = (
+    {"from": "Same"},
+    {"from": "All"},
+    {"from": "Names", "names": ["team"]},
+    {"from": "Names", "names": ["other"]},
+)
 
 
 def tensor(datatype):
@@ -37,12 +44,13 @@ def runtimes(draw):
         for pool in draw(st.lists(st.sampled_from(POOLS), min_size=1, unique=True))
     ]
     limits = {"maxDeadline": draw(st.sampled_from(("1s", "1m")))}
-    return resource("RuntimeDeployment", "demo", {"pools": pools, "limits": limits})
+    allowed = {"namespaces": draw(st.sampled_from(ALLOWED))}
+    return resource("RuntimeDeployment", "demo", {"pools": pools, "limits": limits, "allowedRoutes": allowed})
 
 
 @st.composite
 def routes(draw):
-    name = f"r{draw(st.integers(0, 4))}"
+    name = draw(st.sampled_from(NAMES))
     created = draw(st.sampled_from((None, "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z")))
     if draw(st.integers(0, 4)) == 0:
         return broken("ModelRoute", name, created or "")
@@ -50,7 +58,9 @@ def routes(draw):
         st.lists(st.tuples(st.sampled_from(POOLS), st.sampled_from(MODELS)), min_size=1, max_size=3, unique=True)
     )
     spec = {
-        "runtimeRef": {"name": draw(st.sampled_from(("demo", "demo", "demo", "other")))},
+        "runtimeRef": draw(
+            st.sampled_from((*[{"name": "demo", "namespace": "default"}] * 3, {"name": "demo"}, {"name": "other"}))
+        ),
         "model": {"name": draw(st.sampled_from(PUBLIC))},
         "backends": [{"pool": pool, "model": model, "weight": draw(st.integers(1, 2))} for pool, model in backends],
         "deadline": draw(st.sampled_from(("1s", "5s"))),
@@ -63,7 +73,9 @@ def resource(kind, name, spec, created=None):
 
 
 def document(kind, name, spec, created):
-    return {"apiVersion": API, "kind": kind, "metadata": {"name": name, "creationTimestamp": created}, "spec": spec}
+    namespace, _, name = name.rpartition("/")
+    metadata = {"name": name, "namespace": namespace or "default", "creationTimestamp": created}
+    return {"apiVersion": API, "kind": kind, "metadata": metadata, "spec": spec}
 
 
 def broken(kind, name, created=""):
@@ -74,7 +86,7 @@ def broken(kind, name, created=""):
 
 
 deletions = st.one_of(
-    st.integers(0, 4).map(lambda index: SourceRef(ROUTE, f"default/r{index}")),
+    st.sampled_from(NAMES).map(lambda name: SourceRef(ROUTE, name)),
     st.just(SourceRef(RUNTIME, "default/demo")),
 )
 steps = st.lists(st.one_of(routes(), routes(), routes(), runtimes(), deletions), min_size=1, max_size=3)
@@ -128,10 +140,26 @@ def test_a_route_that_breaks_changes_no_entry_of_another(several, runtime):
     before = compile_all("default/demo", [runtime, *several])
     for victim in several:
         name = ref_of(victim).name
-        after = compile_runtime(before, Changes(upserts=(broken("ModelRoute", name.partition("/")[2]),)))
+        after = compile_runtime(before, Changes(upserts=(broken("ModelRoute", name),)))
         for other in several:
             mine = f"route/{ref_of(other).name}"
             held = trie.get(before.root, mine)
             # A younger route may take over what the broken one lost in time of creation; it never loses its own.
             if other is not victim and held is not None:
                 assert trie.get(after.root, mine) == held
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(steps, min_size=1, max_size=6))
+def test_no_route_of_a_namespace_that_is_known_not_to_be_permitted_is_served(edits):
+    state, runtime = blank("default/demo"), None
+    for step in edits:
+        changes = changes_of(step)
+        state = compile_runtime(state, changes)
+        runtime = next((one for one in changes.upserts if ref_of(one).kind == RUNTIME), runtime)
+        if SourceRef(RUNTIME, "default/demo") in changes.deletes:
+            runtime = None
+        if state.encoded and not isinstance(runtime, Broken):
+            allowed = runtime.spec.allowed_routes.namespaces
+            served = {route.name.partition("/")[0] for route in snapshot_of(state).routes}
+            assert served <= {"default", *(("team",) if allowed.origin == "All" else allowed.names)}
