@@ -23,9 +23,10 @@ from fourplane_operator import reading
 from fourplane_operator.errors import OvertakenError
 from fourplane_operator.guarded import Writer
 from fourplane_operator.reading import Stored
+from fourplane_wire import canonical
 from fourplane_wire.activation import Activation, write_activation
 from fourplane_wire.canonical import CONTRACT_VERSION
-from fourplane_wire.envelopes import encode_signed_manifest, sign
+from fourplane_wire.envelopes import encode_signed_manifest, provenance_to_pb, sign
 from fourplane_wire.errors import WireError
 from fourplane_wire.manifest import decode_manifest
 from fourplane_wire.provenance import Provenance, encode_provenance
@@ -149,7 +150,7 @@ class Publisher:
     def _snapshot(self, encoded: Encoded, provenance: Provenance) -> ConfigSnapshot:
         keys = self._access.keys
         signed = encode_signed_manifest(sign(Purpose.MANIFEST, encoded.manifest, keys))
-        told = encode_provenance(provenance)
+        told = canonical.encode(provenance_to_pb(sign(Purpose.PROVENANCE, encode_provenance(provenance), keys)))
         spec = ConfigSnapshotSpec(
             digest=encoded.digest,
             runtime=self.runtime,
