@@ -143,3 +143,46 @@ def test_endpoints_are_followed_and_bad_ones_leave_the_old(state):
     assert not intake.look_for_endpoints()
     assert intake.found == {"main": ("127.0.0.1:1",)}
     assert reasons(intake) == ["Damaged"]
+
+
+def test_a_newer_decision_for_what_is_offered_is_kept_without_loading(state):
+    publish(state, ONE, 1)
+    intake = begun(state)
+    snapshot = intake.snapshot
+    publish(state, ONE, 1, epoch=2)
+    assert intake.look()
+    assert offered(intake) == (2, 1, ONE.digest)
+    assert intake.snapshot is snapshot
+    assert state.accepted.read_bytes() == state.activation.read_bytes()
+
+
+def test_another_signature_on_what_was_taken_is_kept_and_offers_nothing_new(state):
+    publish(state, ONE, 1)
+    intake = Intake(state, Keyring([KEY.public, STRANGER.public]))
+    intake.begin()
+    publish(state, ONE, 1, key=STRANGER)
+    assert not intake.look()
+    assert state.accepted.read_bytes() == state.activation.read_bytes()
+    assert not intake.problems
+
+
+def test_what_can_not_be_remembered_is_not_offered(state):
+    publish(state, ONE, 1)
+    intake = begun(state)
+    publish(state, TWO, 2)
+    state.accepted.unlink()
+    state.accepted.mkdir()
+    assert not intake.look()
+    assert offered(intake) == (1, 1, ONE.digest)
+    state.accepted.rmdir()
+    assert intake.look(again=True)
+    assert offered(intake) == (1, 2, TWO.digest)
+
+
+def test_a_folder_of_another_runtime_is_not_served(state):
+    publish(state, ONE, 1)
+    begun(state)
+    intake = Intake(state, Keyring([KEY.public]), "default/other")
+    intake.begin()
+    assert offered(intake) is None
+    assert set(reasons(intake)) == {"Damaged"}

@@ -58,6 +58,8 @@ def offered(found: Mapping[str, Any]) -> Offered:
 
 def decision(offer: Offered, keyring: Keyring, runtime: str, taken: Activation | None) -> Activation:
     """Return what is decided, if it is signed, for this runtime, and does not go behind what was taken."""
+    if not offer.data:
+        raise NotTakenError(offer.what, DamagedError.reason, "spec.activation is not the base64 of a signed activation")
     try:
         found = activation.read_activation(offer.data, keyring)
     except WireError as error:
@@ -82,6 +84,8 @@ def signed_manifest(found: Mapping[str, Any]) -> bytes:
 def manifest(digest: Digest, data: bytes, keyring: Keyring, runtime: str) -> Manifest:
     """Return a verified manifest."""
     what = f"ConfigSnapshot {object_name(digest)}"
+    if not data:
+        raise NotTakenError(what, DamagedError.reason, "spec.manifest is not the base64 of a signed manifest")
     try:
         payload = decode_signed_manifest(data).verified(keyring)
         if canonical.digest_of(payload) != digest:
