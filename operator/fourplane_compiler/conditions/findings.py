@@ -128,7 +128,7 @@ def _serving(subject: Subject, answers: Answers, *, served_before: bool) -> Answ
     if not served:
         return _FALSE, ConditionReason.NO_WORKERS, _START_WORKERS
     if subject.form is Form.PENDING:
-        return (_TRUE, ConditionReason.SERVING, "") if served_before else _PENDING
+        return _PENDING
     if served <= subject.good or (served_before and served & subject.good):
         return _TRUE, ConditionReason.SERVING, ""
     if served & subject.partial:

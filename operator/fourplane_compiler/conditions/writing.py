@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from fourplane_api import Condition, ConditionStatus
-from fourplane_compiler.conditions.facts import Answers, Subject
+from fourplane_compiler.conditions.facts import Answers, Form, Subject
 from fourplane_compiler.conditions.findings import Finding, find
 from fourplane_compiler.conditions.provisioned import TERMINAL as UNPROVISIONED
 from fourplane_compiler.conditions.reasons import ConditionReason, ConditionType
@@ -38,8 +38,13 @@ _TERMINAL = {
 def conditions(
     subject: Subject, answers: Answers, standing: Iterable[Condition], now: datetime
 ) -> tuple[Condition, ...]:
-    """Return all conditions of a resource; what already stands comes back as it is."""
+    """Return all conditions of a resource; what already stands comes back as it is.
+
+    What was not compiled yet in this generation keeps all that stands, generation and all: it is served on meanwhile.
+    """
     before = {one.type: one for one in standing}
+    if subject.form is Form.PENDING and before.keys() & set(ConditionType):
+        return tuple(before.values())
     served = before.get(ConditionType.SERVING)
     found = find(subject, answers, served_before=served is not None and served.status is ConditionStatus.TRUE)
     written = {one.type: _written(one, before.get(one.type), subject.generation, now) for one in found}
@@ -53,9 +58,10 @@ def look_again(written: Iterable[Condition]) -> datetime | None:
     """Return when time alone makes a difference to conditions; None: never."""
     by_type = {one.type: one for one in written}
     stalled = by_type.get(ConditionType.STALLED)
+    refs = by_type.get(ConditionType.RESOLVED_REFS)
     if stalled is None or stalled.status is ConditionStatus.TRUE or stalled.reason != ConditionReason.PROGRESSING:
         return None
-    return _patience_ends(by_type[ConditionType.RESOLVED_REFS])
+    return _patience_ends(refs) if refs is not None else None
 
 
 def standing(status: Any) -> tuple[Condition, ...]:

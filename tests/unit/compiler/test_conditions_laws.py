@@ -66,7 +66,8 @@ provisionings = st.builds(
 
 @st.composite
 def subjects(draw, refs=REFS):
-    form, latest, good = draw(st.sampled_from(Form)), draw(several), draw(several)
+    forms = [form for form in Form if form is not Form.PENDING]
+    form, latest, good = draw(st.sampled_from(forms)), draw(several), draw(several)
     return Subject(
         ref=draw(st.sampled_from(refs)),
         generation=draw(st.integers(0, 3)),
@@ -156,3 +157,11 @@ def test_no_condition_tells_a_digest_and_whatever_is_not_good_has_a_message(hist
         assert "sha256:" not in one.message and ": ;" not in one.message
         if one.type in LEADING and one.status is not T:
             assert one.message
+
+
+@given(histories, subjects(), answers, moments)
+def test_what_was_not_compiled_yet_keeps_what_stands_and_is_unknown_where_nothing_does(history, subject, answer, now):
+    before = after(history)
+    found = conditions(Subject(ref=subject.ref, generation=subject.generation), answer, before, now)
+    assert found == before if before else by_type(found)["Ready"].status is not T
+    assert conditions(Subject(ref=subject.ref, generation=subject.generation), answer, found, now) == found

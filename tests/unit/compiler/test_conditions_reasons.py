@@ -13,9 +13,9 @@ from compiler_resources import (
     a_tensor,
     broken,
 )
-from test_conditions_support import NOW, F, R, T, a_world, active, digest_of, on, the, trouble, written
+from test_conditions_support import NOW, F, R, T, U, a_world, active, digest_of, on, the, trouble, written
 
-from fourplane_compiler.compilation import compile_runtime
+from fourplane_compiler.compilation import blank, compile_runtime
 from fourplane_compiler.conditions import (
     PATIENCE,
     Held,
@@ -29,7 +29,7 @@ from fourplane_compiler.conditions import (
     standing,
     subject_of,
 )
-from fourplane_compiler.sources import Changes
+from fourplane_compiler.sources import Broken, Changes, ref_of
 from fourplane_core.control.snapshot import Digest
 
 
@@ -155,3 +155,23 @@ def test_a_runtime_that_is_gone_has_no_conditions_and_its_routes_wait_for_it():
     assert (the(found, "Serving").status, trouble(found)) == (T, ("Reconciling", "RuntimeNotFound"))
     with pytest.raises(ValueError, match="no snapshot"):
         Held.of(after)
+
+
+@pytest.mark.parametrize("route", [a_route(), a_route(namespace="team"), broken("r")])
+def test_a_route_whose_runtime_exists_nowhere_has_conditions_of_a_compile_without_one(route):
+    world, ref = compile_runtime(blank("default/demo"), Changes(upserts=(route,))), ref_of(route)
+    assert world.encoded is None
+    found = conditions(subject_of(world, ref, ()), answers_of(None, ()), (), NOW)
+    refs, is_valid = the(found, "ResolvedRefs"), not isinstance(route, Broken)
+    assert (refs.status, refs.reason) == ((F, "RuntimeNotFound") if is_valid else (U, "NotChecked"))
+    assert the(found, "Accepted").status is (T if is_valid else F)
+    assert (the(found, "Compiled").reason, the(found, "Serving").status) == ("LeftOut", F)
+    assert trouble(found) == (("Reconciling", "RuntimeNotFound") if is_valid else ("Stalled", "Invalid"))
+    assert subject_of(world, RUNTIME_REF, ()) is None
+    arrived = compile_runtime(world, Changes(upserts=(a_runtime(allowedRoutes={"namespaces": {"from": "All"}}),)))
+    assert the(written(arrived, on(arrived), ref=ref, before=found), "ResolvedRefs").status is (T if is_valid else U)
+
+
+def test_nothing_that_others_wrote_is_waited_for():
+    stalled = the(written(a_world(a_runtime(), a_route(runtime="absent"))), "Stalled")
+    assert look_again([stalled]) is None
