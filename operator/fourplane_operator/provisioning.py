@@ -120,11 +120,14 @@ class Provisioner:
         self._forget(key, str(found["metadata"].get("uid", "")))
         return owner_of(found)
 
-    def listed(self, kind: str, namespace: str, objects: Iterable[Object], version: str) -> set[str]:
-        """Take all there is of a kind in a namespace (empty: in all); return the runtimes to provision again."""
+    def listed(self, kind: str, namespace: str, objects: Iterable[Object], version: str = "") -> set[str]:
+        """Take all there is of a kind in a namespace (empty: in all); return the runtimes to provision again.
+
+        What was seen in a later version than the listing's is kept.
+        """
         found = [(key_of(kind, one), one) for one in objects]
         touched = {owner for _, one in found if (owner := self.saw(kind, one))}
-        for key, standing in self._stock.missing(kind, namespace, {key for key, _ in found}, int(version)):
+        for key, standing in self._stock.missing(kind, namespace, {key for key, _ in found}, int(version or 0)):
             self._forget(key)
             touched |= {owner} if (owner := _runtime(key, standing)) else set()
         return touched
@@ -171,6 +174,7 @@ class Provisioner:
                 live.owner_name == resource.metadata.name
             )  # of a RuntimeDeployment that was deleted: it is collected
             return shortfalls.going(key) if is_old else self._fail(key, digest, shortfalls.taken(key))
+        self._stock.put(key, live)
         if live.is_going:
             return shortfalls.going(key)
         if self._applied.get(key) != _Applied(live.uid, digest, live.fields):

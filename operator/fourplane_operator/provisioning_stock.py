@@ -107,12 +107,12 @@ class Stock:
             del self._by_owner[before.owner]
 
     def missing(self, kind: str, namespace: str, there: set[Key], version: int) -> Iterable[tuple[Key, Standing]]:
-        """Return what a listing of that version should have had and had not."""
+        """Return what a listing of that version (0: of the newest) should have had and had not."""
         return [
             (key, one)
             for key, one in self._standing.items()
             if key.kind == kind and (not namespace or key.namespace == namespace)
-            if key not in there and one.version <= version
+            if key not in there and (not version or one.version <= version)
         ]
 
 

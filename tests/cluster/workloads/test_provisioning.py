@@ -44,6 +44,16 @@ async def test_what_a_runtime_makes_stands_and_nothing_more_is_written(cluster, 
         assert await world.standing() == before
 
 
+async def test_what_the_api_server_writes_otherwise_is_no_drift(cluster, namespace):
+    async with a_world(cluster, namespace) as world:
+        resource = world.applied(**everything())
+        await world.step(resource)
+        stored = await world.get("Deployment", WORKER)
+        assert stored["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"]["cpu"] == "1"
+        await world.step(resource)
+        assert not world.writer.writes
+
+
 async def test_an_operator_that_begins_anew_changes_nothing(cluster, namespace):
     async with a_world(cluster, namespace) as world:
         resource = world.applied(managed("p"))
