@@ -39,6 +39,7 @@ TRAINING = {
 }
 """Of the models' environment, what no model imports."""
 MODELS = "/opt/models"
+NAMES = {"fourplane": "localhost/fourplane:e2e", "triton": "localhost/triton:e2e"}
 
 _PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
 _FOURPLANE = """#!/usr/local/bin/python3
@@ -58,10 +59,15 @@ os.execv(f"{{root}}/pytriton/tritonserver/bin/tritonserver", ["tritonserver", *g
 def main(names: list[str]) -> None:
     """Assemble what is named, or all."""
     recipes = {"fourplane": fourplane, "triton": triton}
-    cache = _cache() / "images"
-    cache.mkdir(parents=True, exist_ok=True)
     for name in names or recipes:
+        cache = archive_of(name).parent
+        cache.mkdir(parents=True, exist_ok=True)
         print(f"{name}\t{recipes[name](cache)}", flush=True)
+
+
+def archive_of(name: str) -> Path:
+    """Return where an image is when it was assembled."""
+    return default_cache() / "images" / f"{name}.tar"
 
 
 def fourplane(cache: Path) -> Path:
@@ -89,7 +95,7 @@ def _image(cache: Path, name: str, layers: tuple[Layer, ...], entrypoint: str) -
         "WorkingDir": "/",
         "Env": ["PATH=/usr/local/bin", "PYTHONUNBUFFERED=1", "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"],
     }
-    return image(cache / f"{name}.tar", f"localhost/{name}:e2e", layers, settings, platform.machine())
+    return image(cache / f"{name}.tar", NAMES[name], layers, settings, platform.machine())
 
 
 def _python(cache: Path) -> Layer:
@@ -146,10 +152,6 @@ def _cached(cache: Path, name: str, key: str, fill: Callable[[Tree], None]) -> L
 
 def _key(*parts: bytes) -> str:
     return hashlib.sha256(json.dumps([hashlib.sha256(part).hexdigest() for part in parts]).encode()).hexdigest()[:16]
-
-
-def _cache() -> Path:
-    return default_cache()
 
 
 if __name__ == "__main__":

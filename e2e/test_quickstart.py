@@ -1,0 +1,143 @@
+"""The quickstart in a cluster: one story, told in order."""
+
+import json
+import time
+
+import pytest
+import yaml
+from callers import calling, tour
+from target import OPERATORS, ROOT, RUNTIMES, CommandError
+
+pytestmark = pytest.mark.timeout(420)
+OVERLAY = ROOT / "e2e" / "quickstart"
+WORKERS = "quickstart-worker"
+DIGITS = ROOT / "examples" / "quickstart" / "digits.yaml"
+
+
+@pytest.fixture(scope="module")
+def installed(target):
+    """Install the charts."""
+    target.install("fourplane-crds", OPERATORS)
+    repository, _, tag = target.image.rpartition(":")
+    target.install(
+        "fourplane",
+        OPERATORS,
+        watchNamespaces=[RUNTIMES],
+        image={"repository": repository, "tag": tag, "pullPolicy": target.pull_policy},
+        tritonImage=target.triton_image,
+        resources={"requests": {"cpu": "100m", "memory": "128Mi"}},
+    )
+    return target
+
+
+@pytest.fixture(scope="module")
+def applied(installed):
+    """Apply the quickstart as a user would, and wait until it is ready."""
+    text = installed.run("kubectl", "kustomize", "--load-restrictor=LoadRestrictionsNone", str(OVERLAY))
+    installed.kubectl("apply", "--server-side", "--filename=-", stdin=text)
+    for each in ("runtimedeployment/quickstart", "modelroute/digits", "modelroute/storyteller"):
+        installed.wait("--for=condition=Ready", each)
+    return installed
+
+
+def digest(target):
+    return target.get("runtimedeployment", "quickstart")["status"]["digest"]
+
+
+def set_weights(target, first, second):
+    """Edit the route, and return the digest of what is served then."""
+    before = digest(target)
+    route = yaml.safe_load(DIGITS.read_text())
+    route["spec"]["backends"][0]["weight"], route["spec"]["backends"][1]["weight"] = first, second
+    target.apply(route)
+    target.kubectl("wait", "--for=condition=Ready", "modelroute/digits", "--timeout=60s")
+    end = time.monotonic() + 60
+    while digest(target) == before:
+        assert time.monotonic() < end, "the edit is not served"
+        time.sleep(0.2)
+    return digest(target)
+
+
+def test_the_operator_runs_restricted_and_leads(installed):
+    lease = installed.get("lease", "fourplane", namespace=OPERATORS)
+    (pod,) = installed.get("pods", "--selector=app.kubernetes.io/component=operator", namespace=OPERATORS)["items"]
+    assert lease["spec"]["holderIdentity"].startswith(pod["metadata"]["name"])
+
+
+def test_applied_resources_become_ready_and_serve_through_triton(applied):
+    found = tour(applied.url(WORKERS))
+    assert found["accuracy"] > 0.9
+    assert set(found["backends"]) == {"triton/digits_v1", "triton/digits_v2"}
+    assert found["trailers"]["x-fourplane-digest"] == digest(applied)
+    assert len(found["story"]["tokens"]) == 24
+    assert found["refusal"]["status"] == "NOT_FOUND"
+
+
+def test_each_worker_reports_what_it_serves(applied):
+    reports = applied.get("workerreports")["items"]
+    pods = applied.get("pods", "--selector=app.kubernetes.io/component=worker")["items"]
+    assert {each["metadata"]["name"] for each in reports} == {each["metadata"]["name"] for each in pods}
+    assert {each["spec"]["acknowledged"]["digest"] for each in reports} == {digest(applied)}
+
+
+def test_an_edited_route_is_served_without_a_failed_call(applied):
+    before = digest(applied)
+    with calling(applied.url(WORKERS)) as found:
+        after = set_weights(applied, 10, 90)
+        time.sleep(1)
+    assert found["failed"] == {}
+    assert set(found["answered"]) == {before, after}
+
+
+def test_workers_roll_without_a_failed_call(applied):
+    before = {each["metadata"]["uid"] for each in applied.get("pods")["items"]}
+    with calling(applied.url(WORKERS)) as found:
+        applied.kubectl("rollout", "restart", f"deployment/{WORKERS}")
+        applied.rolled_out(WORKERS)
+        applied.wait("--for=delete", "pods", f"--selector=pod-template-hash={old_template(applied)}")
+    after = {each["metadata"]["uid"] for each in applied.get("pods")["items"]}
+    assert found["failed"] == {}, found
+    assert sum(found["answered"].values()) > 100
+    assert len(before - after) == 2
+
+
+def old_template(target):
+    """Return the hash of the template that is no longer wanted."""
+    sets = target.get("replicasets", "--selector=app.kubernetes.io/component=worker")["items"]
+    by_age = sorted(sets, key=lambda each: int(each["metadata"]["annotations"]["deployment.kubernetes.io/revision"]))
+    return by_age[-2]["metadata"]["labels"]["pod-template-hash"]
+
+
+def test_a_killed_operator_is_missed_by_nobody(applied):
+    with calling(applied.url(WORKERS)) as found:
+        applied.kubectl(
+            "delete", "pods", "--selector=app.kubernetes.io/component=operator", "--force", namespace=OPERATORS
+        )
+        after = set_weights(applied, 50, 50)
+    assert found["failed"] == {}
+    assert tour(applied.url(WORKERS))["trailers"]["x-fourplane-digest"] == after
+
+
+def test_without_an_operator_workers_serve_on_and_restart(applied):
+    applied.run("helm", "uninstall", "fourplane", f"--namespace={OPERATORS}", "--wait", "--timeout=60s")
+    with calling(applied.url(WORKERS)) as found:
+        applied.kubectl("rollout", "restart", f"deployment/{WORKERS}")
+        applied.rolled_out(WORKERS)
+    assert found["failed"] == {}
+
+
+def test_a_deleted_runtime_takes_everything_with_it(applied):
+    applied.kubectl("delete", "runtimedeployment/quickstart", "modelroute/digits", "modelroute/storyteller")
+    kinds = "deployments,services,configmaps,networkpolicies,poddisruptionbudgets,rolebindings,fourplane-internal"
+    applied.wait("--for=delete", kinds, "--selector=app.kubernetes.io/managed-by=fourplane")
+    applied.wait("--for=delete", "pods", "--selector=app.kubernetes.io/managed-by=fourplane")
+    left = applied.get("configsnapshots,configshards,runtimeactivations,workerreports")["items"]
+    assert [each["metadata"]["name"] for each in left] == []
+
+
+def test_definitions_outlive_their_chart(applied):
+    applied.run("helm", "uninstall", "fourplane-crds", f"--namespace={OPERATORS}", "--wait")
+    assert applied.get("crd", "runtimedeployments.fourplane.dev")["metadata"]["name"]
+    with pytest.raises(CommandError, match="not found"):
+        applied.get("deployment", "fourplane", namespace=OPERATORS)
+    assert json.dumps(applied.get("secret", "fourplane-signing-key", namespace=OPERATORS))
