@@ -1,6 +1,12 @@
 """What the operator counts."""
 
+from collections.abc import Iterator
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
+
+from fourplane_kube import Cluster
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
@@ -44,4 +50,29 @@ class Metrics:
             "fourplane_operator_found_by_listing",
             "Deletions that no event told of and a listing found.",
             registry=self.registry,
+        )
+
+    def counting(self, cluster: Cluster) -> None:
+        """Show what is sent to the API server; once."""
+        self.registry.register(_Sending(cluster))
+
+
+class _Sending(Collector):
+    """Series of what was counted elsewhere."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """Yield what was counted up to now."""
+        requests = CounterMetricFamily(
+            "fourplane_api_requests", "Requests to the API server, beside kopf's watches.", labels=["method", "kind"]
+        )
+        for (method, kind), number in dict(self._cluster.requests).items():
+            requests.add_metric([method, kind], number)
+        yield requests
+        yield CounterMetricFamily(
+            "fourplane_api_written_bytes",
+            "Bytes of all bodies sent to the API server.",
+            value=self._cluster.written_bytes,
         )

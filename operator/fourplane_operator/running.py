@@ -50,6 +50,7 @@ class Operator:
                 page = pages.serving(settings.metrics, self._metrics.registry, self._not_ready)
                 log.info("pages for machines", extra={"address": await stack.enter_async_context(page)})
             cluster = await stack.enter_async_context(connect(settings.kubeconfig))
+            self._metrics.counting(cluster)
             leadership = Leadership(cluster, settings.lease, settings.identity, time.monotonic, time.time)
             stack.push_async_callback(leadership.release)
             tools = Tools(
