@@ -6,6 +6,7 @@ import pytest
 from compiler_resources import a_pool
 from workload_making import METRICS, SETTINGS, a_managed_pool, bodies, body, container_of, planned, pod_of
 
+from fourplane_cli.worker import worker
 from fourplane_compiler.workloads.settings import ClusterFacts, WorkloadSettings
 
 
@@ -60,6 +61,16 @@ def test_a_worker_follows_its_runtime_as_its_pod():
         "--public-key=/etc/fourplane/keys/a.pub",
     ]
     assert {one["name"] for one in container["env"]} == {"POD_NAME", "POD_UID", "NAMESPACE"}
+
+
+@pytest.mark.parametrize("workers", [{}, {"processes": 3, "grace": "1500ms", "tls": {"secretName": "cert"}}])
+def test_a_worker_understands_what_it_is_told(workers):
+    command, *arguments = container_of(planned(workers=workers))["args"]
+    assert command == worker.name == "worker"
+    context = worker.make_context(command, arguments)
+    assert context.params["follow"] == "$(NAMESPACE)/demo"
+    assert [str(path) for path in context.params["public_keys"]] == ["/etc/fourplane/keys/a.pub"]
+    assert context.params["grace_s"] == (1.5 if workers else 20)
 
 
 def test_a_pod_is_killed_only_after_the_drain_and_the_grace():
