@@ -28,7 +28,7 @@ def tensor(datatype):
 
 @st.composite
 def runtimes(draw):
-    if draw(st.integers(0, 7)) == 0:
+    if draw(st.integers(0, 3)) == 0:
         return broken("RuntimeDeployment", "demo")
     pools = [
         {

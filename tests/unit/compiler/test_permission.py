@@ -157,3 +157,15 @@ def test_the_condition_says_so_and_is_waited_for():
 def test_the_runtime_of_a_route_that_is_not_valid_is_read_where_it_can_be(reference, named):
     assert runtime_named({"spec": {"runtimeRef": reference}}, "team") == named
     assert runtime_named({}, "team") == ""
+
+
+def test_what_goes_on_without_a_known_permission_ends_for_good_when_another_takes_its_model():
+    before = compile_all(DEMO, [allowing("team"), of_team(model="x", created="2026-01-02T00:00:00Z")])
+    kept = edit(before, broken("demo", RUNTIME))
+    older = a_route("older", model="x", created="2026-01-01T00:00:00Z")
+    taken = edit(kept, older)
+    assert served(taken) == ["default/older"]
+    assert said(taken, TEAM) == REFUSED
+    sources = [broken("demo", RUNTIME), of_team(model="x", created="2026-01-02T00:00:00Z"), older]
+    again = compile_all(DEMO, sources, snapshot_of(taken))
+    assert (again.encoded, again.diagnostics) == (taken.encoded, taken.diagnostics)
