@@ -11,6 +11,7 @@ import click
 
 from fourplane_cli.serving import log_options
 from fourplane_cli.teaching import Command
+from fourplane_compiler.workloads.settings import WorkloadSettings
 from fourplane_kube import NoAccessError
 from fourplane_operator.errors import SetupError
 from fourplane_operator.running import Operator
@@ -35,6 +36,39 @@ from fourplane_worker.telemetry import logs
     help="Secret with the private key, in the Lease's namespace; made where it is missing.",
 )
 @click.option(
+    "--worker-image",
+    default="",
+    metavar="IMAGE",
+    help="Image of the workers. Default: none, and RuntimeDeployments make snapshots alone.",
+)
+@click.option(
+    "--triton-image",
+    default="",
+    metavar="IMAGE",
+    help="Image of the Triton servers of pools that name none, with --worker-image.",
+)
+@click.option(
+    "--worker-role",
+    default="fourplane-worker",
+    show_default=True,
+    metavar="NAME",
+    help="ClusterRole with the workers' rights.",
+)
+@click.option(
+    "--image-pull-policy",
+    default="IfNotPresent",
+    show_default=True,
+    type=click.Choice(["Always", "IfNotPresent", "Never"]),
+    help="When those images are pulled.",
+)
+@click.option(
+    "--image-pull-secret",
+    "image_pull_secrets",
+    multiple=True,
+    metavar="NAME",
+    help="Secret in each runtime's namespace to pull them with; may be repeated.",
+)
+@click.option(
     "--lease-namespace", metavar="NAME", help="Where the Lease is. Default: the pod's namespace, or the first watched."
 )
 @click.option("--lease-name", default=LEASE_NAME, show_default=True, metavar="NAME", help="Name of the Lease.")
@@ -55,8 +89,8 @@ from fourplane_worker.telemetry import logs
 def operator(**given: Any) -> None:
     """Compile the resources of a cluster into signed snapshots, activate them, and tell in status what came of it.
 
-    Watches RuntimeDeployments and ModelRoutes, and writes ConfigSnapshots, RuntimeActivations and status; nothing else
-    of what users apply is touched. Any number may run: a Lease decides which of them writes. Workers serve on when
+    Watches RuntimeDeployments and ModelRoutes, and writes ConfigSnapshots, RuntimeActivations and status; with
+    --worker-image it also makes the workers and engines that they ask for. What users apply is not touched otherwise. Any number may run: a Lease decides which of them writes. Workers serve on when
     there is none.
 
     Examples:
@@ -85,6 +119,9 @@ async def _run(settings: OperatorSettings) -> None:
     await Operator(settings, stop, take_signals).run()
 
 
+_OF_WORKLOADS = ("worker_image", "triton_image", "worker_role", "image_pull_policy", "image_pull_secrets")
+
+
 def _settings(
     *, all_namespaces: bool, namespaces: tuple[str, ...], identity: str | None, **given: Any
 ) -> OperatorSettings:
@@ -95,9 +132,11 @@ def _settings(
     here = given.pop("lease_namespace") or pods_namespace() or next(iter(namespaces), "default")
     if given["metrics"] == "off":
         given["metrics"] = ""
+    workloads = {name: given.pop(name) for name in _OF_WORKLOADS}
     return OperatorSettings(
         namespaces=namespaces,
         identity=f"{identity or socket.gethostname()}_{secrets.token_hex(4)}",
         lease=LeaseSettings(namespace=here, name=given.pop("lease_name")),
+        workloads=WorkloadSettings(**workloads) if workloads["worker_image"] else None,
         **given,
     )

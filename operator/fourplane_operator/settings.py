@@ -4,6 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from fourplane_compiler.workloads.settings import WorkloadSettings
+
 METRICS = "127.0.0.1:8013"
 LEASE_NAME = "fourplane-operator"
 SIGNING_KEY_FIELD = "signing.key"
@@ -39,6 +41,8 @@ class OperatorSettings:
     """Private keys to sign with, all of them; empty: the one in the Secret."""
     signing_key_secret: str = ""
     """Secret in the Lease's namespace; it is made where it is missing."""
+    workloads: WorkloadSettings | None = None
+    """How to make what RuntimeDeployments ask for, without the public keys; None: nothing is made."""
     kubeconfig: Path | None = None
     metrics: str = METRICS
     """HOST:PORT of /metrics, /healthz and /readyz; empty: none."""

@@ -3,9 +3,10 @@
 import asyncio
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fourplane_compiler.sources import ROUTE, RUNTIME
+from fourplane_compiler.workloads.settings import WorkloadSettings
 from fourplane_core.control.snapshot import Digest
 from fourplane_kube import Cluster, KubeError, Object
 from fourplane_kube.following import backoff
@@ -18,11 +19,14 @@ from fourplane_operator.happenings import Happenings
 from fourplane_operator.leadership import Clock, Leadership
 from fourplane_operator.metrics import Metrics
 from fourplane_operator.pacing import Bucket
+from fourplane_operator.provisioning import Provisioner
+from fourplane_operator.provisioning_following import follow_made
 from fourplane_operator.publishing import Access
 from fourplane_operator.reports import heard
 from fourplane_operator.settings import OperatorSettings
 from fourplane_operator.statuses import Statuses
-from fourplane_operator.unit import Surroundings, Unit
+from fourplane_operator.surroundings import Surroundings
+from fourplane_operator.unit import Unit
 from fourplane_wire.signing import Keyring, SigningKey
 
 log = logging.getLogger(__name__)
@@ -79,6 +83,7 @@ class Term:
             self._happenings.transition,
         )
         keyring = Keyring([key.public for key in tools.keys])
+        workloads = _with_keys(settings.workloads, tools.keys) if settings.workloads else None
         self._around = Surroundings(
             access=Access(cluster=tools.cluster, writer=writer, keys=tools.keys, keyring=keyring),
             gathered=self.gathered,
@@ -87,6 +92,7 @@ class Term:
             steady=tools.steady,
             wall=tools.wall,
             settle_s=settings.settle_s,
+            provisioner=Provisioner(tools.cluster, writer, workloads, tools.steady) if workloads else None,
         )
 
     @property
@@ -103,6 +109,10 @@ class Term:
             group.create_task(self._happenings.run())
             group.create_task(self._resync())
             group.create_task(self._collect())
+            if (provisioner := self._around.provisioner) is not None:
+                await self._look_around()
+                made = follow_made(self.tools.cluster, self.tools.settings.namespaces, provisioner, self._provision)
+                group.create_task(made)
             for runtime in {one.runtime for one in self.gathered.known.values()} | {*self.gathered.pending}:
                 self._woken(runtime)
 
@@ -185,6 +195,20 @@ class Term:
         if (unit := self.units.get(_path(document))) is not None:
             unit.suspect(int(document["metadata"].get("resourceVersion") or 0))
 
+    def _provision(self, runtime: str) -> None:
+        if (unit := self.units.get(runtime)) is not None:
+            unit.provision()
+
+    async def _look_around(self) -> None:
+        """Find out what the cluster can do for workloads."""
+        provisioner = self._around.provisioner
+        try:
+            if provisioner is not None and await provisioner.look():
+                for unit in self.units.values():
+                    unit.provision()
+        except KubeError as error:
+            log.warning("what the cluster can do is not known: %s", error)
+
     def _unit(self, runtime: str) -> Unit:
         if runtime not in self.units:
             self.units[runtime] = Unit(runtime, self._around)
@@ -209,6 +233,7 @@ class Term:
         while True:
             try:
                 await self._list_all()
+                await self._look_around()
                 for namespace in {unit.runtime.partition("/")[0] for unit in self.units.values()}:
                     await self._heal(namespace)
             except (KubeError, NotLeadingError) as error:
@@ -248,6 +273,11 @@ class Term:
             needed=needed,
             keep=tools.settings.keep_snapshots,
         )
+
+
+def _with_keys(workloads: WorkloadSettings, keys: tuple[SigningKey, ...]) -> WorkloadSettings:
+    """Let workers trust what this operator signs."""
+    return replace(workloads, public_keys={f"{key.public.key_id}.pub": key.public.pem().decode() for key in keys})
 
 
 def _path(document: Object) -> str:

@@ -2,39 +2,24 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any
 
-from fourplane_api import API_VERSION, short_form
+from fourplane_api import API_VERSION, RuntimeDeployment
 from fourplane_compiler import affected
 from fourplane_compiler.compilation import Compilation, blank, compile_runtime
-from fourplane_compiler.conditions import (
-    Activated,
-    Answers,
-    ConditionType,
-    Held,
-    answers_of,
-    applied,
-    conditions,
-    look_again,
-    subject_of,
-)
+from fourplane_compiler.conditions import Held
 from fourplane_compiler.diagnostics import SourceRef
-from fourplane_compiler.sources import RUNTIME, ref_of
+from fourplane_compiler.sources import RUNTIME, Changes, ref_of
 from fourplane_core.control.snapshot import Digest
 from fourplane_kube import KubeError, Object
 from fourplane_kube.following import backoff
-from fourplane_operator import reading
 from fourplane_operator.errors import NotLeadingError, OvertakenError
-from fourplane_operator.gathering import Gathered
-from fourplane_operator.metrics import Metrics
+from fourplane_operator.judging import Facts, Judge
+from fourplane_operator.making import Making
 from fourplane_operator.propagation import Propagation
-from fourplane_operator.publishing import Access, Publisher
+from fourplane_operator.publishing import Publisher
 from fourplane_operator.reports import Heard
-from fourplane_operator.statuses import Statuses, Wanted
-from fourplane_wire.activation import Activation
+from fourplane_operator.surroundings import Surroundings
 from fourplane_wire.errors import WireError
 from fourplane_wire.provenance import Provenance, Source
 
@@ -42,24 +27,9 @@ log = logging.getLogger(__name__)
 
 _IN_A_THREAD = 500
 """Changes from which on a compile leaves the loop to others."""
-_AT_A_TIME = 100
-"""Conditions that are computed before others get the loop."""
 _LONGEST_REST_S = 2.0
 _TOLD_SOURCES = 256
 """Changed sources that a snapshot's provenance names; of more, none."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What every unit uses."""
-
-    access: Access
-    gathered: Gathered
-    statuses: Statuses
-    metrics: Metrics
-    steady: Callable[[], float]
-    wall: Callable[[], float]
-    settle_s: float
 
 
 @dataclass(slots=True, eq=False)
@@ -73,9 +43,8 @@ class Unit:
     """Reports by the name of the worker."""
     compilation: Compilation = field(init=False)
     publisher: Publisher = field(init=False)
-    answers: Answers = field(default_factory=Answers)
-    held: dict[Digest, Held] = field(default_factory=dict)
-    """Snapshots that are active or served somewhere."""
+    judge: Judge = field(init=False)
+    making: Making = field(init=False)
     propagation: Propagation = field(init=False)
     is_running: bool = False
     """Whether somebody awaits `run`."""
@@ -83,12 +52,6 @@ class Unit:
     _begun: bool = False
     _suspect: int = 0
     """Newest resourceVersion of the activation that an event told of."""
-    _edited: set[SourceRef] = field(default_factory=set)
-    """Edited by someone who may wait for the status, since conditions were last computed."""
-    _touched: set[SourceRef] = field(default_factory=set)
-    """Changed by a compile since conditions were last computed."""
-    _unsettled: set[SourceRef] = field(default_factory=set)
-    """Not Ready, when last looked at."""
     _changed: list[Source] = field(default_factory=list)
     """Sources that were edited since the last snapshot was published."""
     _alarm: asyncio.TimerHandle | None = None
@@ -101,6 +64,8 @@ class Unit:
         self.compilation = blank(self.runtime)
         self.publisher = Publisher(self.around.access, self.runtime)
         self.propagation = Propagation(self.around.steady)
+        self.judge = Judge(self.runtime, self.around)
+        self.making = Making(self.around.provisioner, self.around.steady)
 
     def wake(self) -> None:
         """Say that something changed."""
@@ -116,6 +81,11 @@ class Unit:
         """Tell whether nothing is left that this unit is for."""
         nothing = not self.compilation.routes and self.compilation.deployment is None
         return nothing and self._begun and not self._bell.is_set()
+
+    def provision(self) -> None:
+        """Say that something happened to an object that this runtime made."""
+        self.making.soon()
+        self.wake()
 
     def suspect(self, version: int) -> None:
         """Take note of the newest version of the activation: one that is not ours is somebody else's decision."""
@@ -158,7 +128,10 @@ class Unit:
             await self._begin()
         await self._compile()
         await self._publish()
+        trouble = await self.making.step()
         await self._judge()
+        if trouble is not None:
+            raise trouble
 
     async def _failed(self, group: BaseExceptionGroup[Exception]) -> None:
         self._failures += 1
@@ -178,7 +151,7 @@ class Unit:
         if self.compilation.deployment is None and not self.compilation.routes:
             self.compilation = blank(self.runtime, stored.snapshot if stored else None)
         if stored is not None:
-            self.held[stored.snapshot.digest] = Held.of_snapshot(stored.snapshot.digest, stored.snapshot)
+            self.judge.held[stored.snapshot.digest] = Held.of_snapshot(stored.snapshot.digest, stored.snapshot)
         self._begun = True
 
     async def _compile(self) -> None:
@@ -191,10 +164,18 @@ class Unit:
                 self.compilation = await asyncio.to_thread(compile_runtime, before, changes)
             else:
                 self.compilation = compile_runtime(before, changes)
+        self._note_resource(changes)
         edited = {ref_of(one) for one in changes.upserts}
-        (self._touched if is_first else self._edited).update(edited)
-        self._touched |= affected.by_compile(before, self.compilation)
+        (self.judge.touched if is_first else self.judge.edited).update(edited)
+        self.judge.touched |= affected.by_compile(before, self.compilation)
         self._changed += [source for ref in edited if (source := self._source(ref)) is not None]
+
+    def _note_resource(self, changes: Changes) -> None:
+        if self.ref in changes.deletes:
+            self.making.ask(None)
+        for one in changes.upserts:
+            if isinstance(one, RuntimeDeployment):
+                self.making.ask(one)
 
     def _source(self, ref: SourceRef) -> Source | None:
         if ref.kind == RUNTIME:
@@ -217,7 +198,7 @@ class Unit:
             await self.publisher.heal(owner, encoded, provenance, self._there)
             self._there = None
         self._changed.clear()
-        self.held[encoded.digest] = Held.of(self.compilation)
+        self.judge.held[encoded.digest] = Held.of(self.compilation)
         if after != before:
             self.propagation.offered((after.epoch, after.sequence), begun)
             self.around.metrics.activations.inc()
@@ -231,84 +212,26 @@ class Unit:
         return {"apiVersion": API_VERSION, "kind": RUNTIME, "name": name, "uid": known.uid}
 
     async def _judge(self) -> None:
-        """Compute the conditions that may be different, and offer them."""
-        before, self.answers = self.answers, await self._answers()
-        moved = affected.by_answers(before, self.answers, self.compilation, self.held)
-        refs = {*self._edited, *self._touched, *self._unsettled, *moved, self.ref}
-        urgent = self._edited.copy()
-        self._edited.clear()
-        self._touched.clear()
-        now = datetime.fromtimestamp(self.around.wall(), UTC)
-        looks = []
-        for index, ref in enumerate(refs):
-            if (again := self._tell(ref, now, urgent=ref in urgent)) is not None:
-                looks.append(again)
-            if index % _AT_A_TIME == _AT_A_TIME - 1:
-                await asyncio.sleep(0)  # the Lease is renewed on this loop too
-        self._set_alarm(min(looks, default=None), now)
-
-    async def _answers(self) -> Answers:
-        reports = [one.report for one in self.heard.values()]
-        for digest in {one.acknowledged for one in reports} - self.held.keys() - {None}:
-            assert digest is not None
-            await self._hold(digest)
-        active = self.publisher.active
-        answers = answers_of(active_of(active), reports)
-        needed = {*answers.acknowledged, *((active.stable,) if active else ())}
-        self.held = {digest: one for digest, one in self.held.items() if digest in needed}
-        if active and (took := self.propagation.heard([one.revision for one in self.heard.values()])) is not None:
+        """Tell what became of it all, and look again when time alone makes a difference."""
+        reports = list(self.heard.values())
+        if (took := self.propagation.heard([one.revision for one in reports])) is not None:
             self.around.metrics.propagation_seconds.observe(took)
-        return answers
+        facts = Facts(
+            compilation=self.compilation,
+            active=self.publisher.active,
+            reports=[one.report for one in reports],
+            provisioning=self.making.provisioning,
+            propagation=self.propagation.text,
+        )
+        at, due = await self.judge.look(facts), self.making.due_in
+        waits = [] if due is None else [due]
+        if at is not None:
+            waits.append(max(0.0, at.timestamp() - self.around.wall()) + 0.01)
+        self._set_alarm(min(waits, default=None))
 
-    async def _hold(self, digest: Digest) -> None:
-        """Look a snapshot up that a worker serves and this operator did not make."""
-        access, namespace = self.around.access, self.runtime.partition("/")[0]
-        try:
-            stored = await reading.read_snapshot(access.cluster, access.keyring, namespace, digest)
-        except (KubeError, WireError) as error:
-            log.info("a worker of %s serves %s, which can't be looked up: %s", self.runtime, digest, error)
-        else:
-            self.held[digest] = Held.of_snapshot(digest, stored.snapshot)
-
-    def _tell(self, ref: SourceRef, now: datetime, *, urgent: bool) -> datetime | None:
-        """Offer a source's status; return when time alone will make it another."""
-        known = self.around.gathered.known.get(ref)
-        subject = subject_of(self.compilation, ref, self.held.values())
-        if known is None or subject is None:
-            self._unsettled.discard(ref)
-            return None
-        written = conditions(subject, self.answers, known.standing, now)
-        is_ready = any(one.type == ConditionType.READY and one.status == "True" for one in written)
-        (self._unsettled.discard if is_ready else self._unsettled.add)(ref)
-        told = self._told() if ref.kind == RUNTIME else {}
-        self.around.statuses.offer(ref, Wanted(subject.generation, written, told), urgent=urgent)
-        return look_again(written)
-
-    def _told(self) -> dict[str, Any]:
-        """Return what a RuntimeDeployment's status says beside conditions."""
-        active = self.publisher.active
-        if active is None:
-            return {}
-        said = {
-            "digest": active.stable,
-            "digestShort": short_form(active.stable),
-            "revision": f"{active.epoch}.{active.sequence}",
-            "applied": applied(active_of(active), [one.report for one in self.heard.values()]),
-            "propagation": self.propagation.text,
-        }
-        return {key: value for key, value in said.items() if value}
-
-    def _set_alarm(self, at: datetime | None, now: datetime) -> None:
+    def _set_alarm(self, wait_s: float | None) -> None:
         if self._alarm is not None:
             self._alarm.cancel()
         self._alarm = None
-        if at is not None:
-            wait = max(0.0, (at - now).total_seconds()) + 0.01
-            self._alarm = asyncio.get_running_loop().call_later(wait, self.wake)
-
-
-def active_of(decision: Activation | None) -> Activated | None:
-    """Return a decision as conditions read it."""
-    if decision is None:
-        return None
-    return Activated(digest=decision.stable, epoch=decision.epoch, sequence=decision.sequence)
+        if wait_s is not None:
+            self._alarm = asyncio.get_running_loop().call_later(wait_s, self.wake)
