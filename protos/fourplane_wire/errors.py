@@ -4,6 +4,9 @@
 class WireError(Exception):
     """Bytes that are not taken; the message says what is wrong with them."""
 
+    entry: str = ""
+    """Key of the one entry at fault, such as route/NAMESPACE/NAME; empty where it is not one of them alone."""
+
 
 class SnapshotInvalidError(WireError):
     """A snapshot, bundle or activation that is damaged, incomplete or not well-formed."""

@@ -139,12 +139,20 @@ def _check_routes(snapshot: Snapshot) -> None:
     for route in snapshot.routes:
         other = claims.setdefault((route.model, route.version), route)
         if other is not route:
-            raise SnapshotInvalidError(
-                f"routes {other.name!r} and {route.name!r} both serve model {route.model!r} version {route.version!r}"
+            raise _fault_of(
+                route,
+                f"routes {other.name!r} and {route.name!r} both serve model {route.model!r} version {route.version!r}",
             )
         for backend in route.backends:
             if backend.resolved != ((backend.pool, backend.model) in models):
                 state = "resolved" if backend.resolved else "unresolved"
-                raise SnapshotInvalidError(
-                    f"route {route.name!r}: model {backend.model!r} of pool {backend.pool!r} is said to be {state}"
+                raise _fault_of(
+                    route,
+                    f"route {route.name!r}: model {backend.model!r} of pool {backend.pool!r} is said to be {state}",
                 )
+
+
+def _fault_of(value: Value, message: str) -> SnapshotInvalidError:
+    error = SnapshotInvalidError(message)
+    error.entry = entry_key(value)
+    return error

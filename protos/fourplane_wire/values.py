@@ -29,7 +29,15 @@ _PORTS = 65536
 
 
 def value_of(entry: pb.Entry) -> Value:
-    """Return the checked value of an entry."""
+    """Return the checked value of an entry; the error where it is none knows which entry that was."""
+    try:
+        return _value(entry)
+    except SnapshotInvalidError as error:
+        error.entry = entry.key
+        raise
+
+
+def _value(entry: pb.Entry) -> Value:
     where = f"entry {entry.key[:200]!r}"
     kind = entry.WhichOneof("value")
     value: Value

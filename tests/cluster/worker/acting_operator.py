@@ -12,12 +12,13 @@ from fourplane.v1 import activation_pb2
 from fourplane_api import ConfigShard, object_name, parse, short_form
 from fourplane_compiler.compilation import blank, compile_runtime
 from fourplane_compiler.sources import Changes
-from fourplane_wire import canonical
+from fourplane_wire import canonical, trie
 from fourplane_wire.activation import Activation, write_activation
+from fourplane_wire.entries import Value, encode_entry, entry_key
 from fourplane_wire.envelopes import encode_signed_activation, encode_signed_manifest, sign
 from fourplane_wire.manifest import Manifest, encode_manifest
 from fourplane_wire.signing import Purpose, SigningKey
-from fourplane_wire.snapshot import Encoded
+from fourplane_wire.snapshot import Encoded, encode_trie
 
 GROUP = "/apis/fourplane.dev/v1alpha1"
 NOWHERE = "127.0.0.1:9"
@@ -115,6 +116,13 @@ class Acting:
     def snapshot_of_a_newer_contract(self) -> str:
         """Store a snapshot of a contract that is not known yet; return its digest."""
         return self._manifest(encode_manifest(Manifest(runtime=self.runtime, shards=(), contract_version="9")))
+
+    def snapshot_of_values(self, *values: Value) -> str:
+        """Store a snapshot of values that nobody checked; return its digest."""
+        root = trie.update(trie.EMPTY, {entry_key(value): encode_entry(value) for value in values})
+        encoded = encode_trie(self.runtime, root)
+        self.store(encoded)
+        return encoded.digest
 
     def snapshot_without_a_runtime(self) -> str:
         """Store a snapshot of which every part is whole, and that is nothing to serve; return its digest."""

@@ -1,10 +1,18 @@
 """What is wrong in the API server is rejected with a reason, the last good is served on, and repairs are taken."""
 
+from dataclasses import replace
+
 import pytest
 from acting_operator import first_shard, nothing_behind
 
 from fourplane_api import object_name
 from fourplane_wire.signing import SigningKey
+from fourplane_wire.snapshot import decode_snapshot
+
+
+def decode_snapshot_of(encoded):
+    snapshot = decode_snapshot(encoded.manifest, encoded.shards).snapshot
+    return snapshot.runtime, *snapshot.pools, *snapshot.routes
 
 
 @pytest.fixture
@@ -112,6 +120,15 @@ def test_a_snapshot_that_only_a_whole_look_finds_wrong_is_rejected_by_its_digest
     assert worker.rejects("Damaged")["digest"] == digest
     still_serves(worker, first)
     worker.acknowledges(acting.publish(*nothing_behind("b")))
+
+
+def test_a_route_that_this_worker_can_not_take_is_named(acting, serving):
+    worker, first = serving
+    runtime, _, route = decode_snapshot_of(acting.compiled(*nothing_behind("a")))
+    acting.activate(acting.snapshot_of_values(runtime, replace(route, backends=())))
+    rejection = worker.rejects("Damaged")
+    assert rejection["source"] == {"kind": "ModelRoute", "namespace": acting.namespace, "name": "a"}
+    still_serves(worker, first)
 
 
 def test_a_deleted_activation_changes_nothing(acting, serving):

@@ -1,5 +1,7 @@
 """What a WorkerReport says."""
 
+import pytest
+
 from fourplane_api.parse import parse_machine
 from fourplane_worker.cluster import reports
 from fourplane_worker.cluster.reports import Identity, Refused, Standing, Taken
@@ -61,3 +63,21 @@ def test_an_owner_that_became_known_is_added():
     unknown = Identity(runtime="team/shop", pod="shop-0", pod_uid="", version="0.1.0")
     assert not reports.is_same(a_report(who=unknown), a_report())
     assert reports.is_same(a_report(), a_report(who=unknown))
+
+
+@pytest.mark.parametrize(
+    ("entry", "source", "field"),
+    [
+        ("route/shops/classifier", {"kind": "ModelRoute", "namespace": "shops", "name": "classifier"}, None),
+        ("pool/main", {"kind": "RuntimeDeployment", "namespace": "team", "name": "shop"}, "spec.pools"),
+        ("runtime", {"kind": "RuntimeDeployment", "namespace": "team", "name": "shop"}, None),
+        ("", None, None),
+        ("route/\n/?", None, None),
+        ("widget/a/b", None, None),
+    ],
+)
+def test_a_fault_of_one_entry_names_its_resource(entry, source, field):
+    report = a_report(Refused(TWO, "Damaged", "it is broken", entry))
+    [rejection] = report["spec"]["rejections"]
+    assert (rejection.get("source"), rejection.get("field")) == (source, field)
+    parse_machine(report)

@@ -1,5 +1,7 @@
 """What the supervisor takes from the state folder, what it refuses, and what it falls back to."""
 
+from dataclasses import replace
+
 import pytest
 from store_making import KEY, STRANGER, a_route, a_runtime, a_snapshot, a_state, publish
 
@@ -186,3 +188,11 @@ def test_a_folder_of_another_runtime_is_not_served(state):
     intake.begin()
     assert offered(intake) is None
     assert set(reasons(intake)) == {"Damaged"}
+
+
+def test_an_entry_at_fault_is_known(state):
+    publish(state, ONE, 1)
+    intake = begun(state)
+    publish(state, a_snapshot(a_route("m1"), replace(a_route("broken"), backends=())), 2)
+    assert not intake.look()
+    assert intake.problems["activation"].entry == "route/default/broken"

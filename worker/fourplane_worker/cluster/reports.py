@@ -4,8 +4,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fourplane_api import ObjectMeta, WorkerReport, short_form
-from fourplane_api.report import NOTHING_ACKNOWLEDGED, Acknowledged, Processes, Rejection, WorkerReportSpec
+from pydantic import ValidationError
+
+from fourplane_api import ModelRoute, ObjectMeta, RuntimeDeployment, WorkerReport, short_form
+from fourplane_api.report import (
+    NO_SOURCE,
+    NOTHING_ACKNOWLEDGED,
+    Acknowledged,
+    Processes,
+    Rejection,
+    ReportedSource,
+    WorkerReportSpec,
+)
 from fourplane_wire import canonical
 
 MAX_REJECTIONS = 16
@@ -31,6 +41,8 @@ class Refused:
     digest: str
     reason: str
     message: str
+    entry: str = ""
+    """Key of the entry at fault: route/NAMESPACE/NAME, pool/NAME or runtime; empty: the snapshot as a whole."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +77,7 @@ def document(who: Identity, standing: Standing) -> dict[str, Any]:
         worker_version=who.version,
         contract_versions=CONTRACT_VERSIONS,
         acknowledged=_acknowledged(standing.taken),
-        rejections=tuple(_rejections(standing.refused)),
+        rejections=tuple(_rejections(who.runtime, standing.refused)),
         processes=Processes.of(standing.serving, standing.wanted),
     )
     found = WorkerReport(metadata=ObjectMeta(name=who.pod, namespace=namespace), spec=spec).document()
@@ -98,8 +110,26 @@ def _acknowledged(taken: Taken | None) -> Acknowledged:
     )
 
 
-def _rejections(refused: Iterable[Refused]) -> Iterator[Rejection]:
+def _rejections(runtime: str, refused: Iterable[Refused]) -> Iterator[Rejection]:
     """Yield each once, the first that are known; what names no snapshot can't be told here."""
     distinct = dict.fromkeys(each for each in refused if each.digest)
     for each in tuple(distinct)[:MAX_REJECTIONS]:
-        yield Rejection(digest=each.digest, reason=each.reason, message=each.message[:MAX_MESSAGE])
+        source, field = _source(runtime, each.entry)
+        yield Rejection(
+            digest=each.digest, reason=each.reason, message=each.message[:MAX_MESSAGE], source=source, field=field
+        )
+
+
+def _source(runtime: str, entry: str) -> tuple[ReportedSource, str]:
+    """Return the resource that an entry was compiled from, and the field where that is known."""
+    kind, _, name = entry.partition("/")
+    path = name if kind == "route" else runtime if kind in ("pool", "runtime") else ""
+    namespace, _, name = path.partition("/")
+    try:
+        source = ReportedSource(kind=_KINDS[kind], namespace=namespace, name=name)
+    except (KeyError, ValidationError):
+        return NO_SOURCE, ""  # garbage names no resource
+    return source, "spec.pools" if kind == "pool" else ""
+
+
+_KINDS = {"route": ModelRoute.__name__, "pool": RuntimeDeployment.__name__, "runtime": RuntimeDeployment.__name__}

@@ -37,7 +37,7 @@ def places(snapshot: Snapshot) -> dict[PoolName, Place]:
 
 
 def _place(runtime: str, pool: Pool) -> Place:
-    service, _, port = str(getattr(pool, "service", "")).rpartition(":")
+    service, _, port = pool.service.rpartition(":")
     return Place(service, port) if service else Place(pool_service(runtime, pool.name), GRPC_PORT)
 
 

@@ -47,7 +47,7 @@ class Observer:
             yield Refused(refusal.digest, refusal.reason, refusal.message)
         for about, problem in self._intake.problems.items():
             digest = about if about.startswith("sha256:") else offer.digest if about == "activation" and offer else ""
-            yield Refused(digest, problem.reason, problem.message)
+            yield Refused(digest, problem.reason, problem.message, problem.entry)
         for child in self._fleet.children:
             if child.refusal is not None:
                 yield Refused(child.refusal.offer.digest, child.refusal.reason, child.refusal.message)

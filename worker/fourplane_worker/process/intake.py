@@ -25,6 +25,8 @@ class Problem:
     file: str
     reason: str
     message: str
+    entry: str = ""
+    """Key of the entry at fault, where it is one."""
 
 
 class Intake:
@@ -158,7 +160,7 @@ class Intake:
         return True
 
     def _refuse(self, about: str, error: StoreError) -> None:
-        problem = Problem(str(error.path), error.reason, str(error))
+        problem = Problem(str(error.path), error.reason, str(error), error.entry)
         if self.problems.get(about) != problem:
             self.problems[about] = problem
             self.rejected[error.reason] += 1

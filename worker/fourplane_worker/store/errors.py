@@ -12,6 +12,9 @@ class StoreError(Exception):
     reason: ClassVar[str] = "Unreadable"
     """One word for metrics and status."""
 
+    entry: str = ""
+    """Key of the one entry of a snapshot that is at fault; empty where it is not one of them alone."""
+
     def __init__(self, path: Path, problem: str, remedy: str) -> None:
         """Name the file, what is wrong with it, and what to do."""
         super().__init__(f"{path}: {problem}; {remedy}")
@@ -72,4 +75,6 @@ def refused(path: Path, error: WireError, remedy: str) -> StoreError:
         return UntrustedError(path, str(error), f"if that key is to be trusted, add its public key; or else {remedy}")
     if isinstance(error, ContractVersionError):
         return UnsupportedError(path, str(error), remedy)
-    return DamagedError(path, str(error), remedy)
+    damaged = DamagedError(path, str(error), remedy)
+    damaged.entry = error.entry
+    return damaged
