@@ -12,7 +12,7 @@ from fourplane_compiler.explanation import Candidate, Explanation
 from fourplane_compiler.explanation import explain as explain_request
 from fourplane_core.control.plan import prepare
 
-COLUMNS = ("pool", "model", "version", "weight", "sharePercent", "resolved", "chosen", "why")
+COLUMNS = ("pool", "model", "version", "weight", "sharePercent", "resolved", "chosen", "why", "engines")
 
 
 @click.group(cls=Group)
@@ -78,7 +78,7 @@ def route(
 
 
 def _row(one: Candidate) -> tuple[object, ...]:
-    return one.pool, one.model, one.version, one.weight, one.share, one.resolved, one.chosen, one.why
+    return one.pool, one.model, one.version, one.weight, one.share, one.resolved, one.chosen, one.why, one.engines
 
 
 def _as_json(found: Explanation, digest: str) -> dict[str, object]:

@@ -148,7 +148,7 @@ def _models(pool: Pool | None) -> str:
 
 def _pool(old: Pool, new: Pool, readers: _Readers) -> Iterator[Difference]:
     subject = f"pool/{new.name}"
-    was, now = _engines(old), _engines(new)
+    was, now = engines_of(old), engines_of(new)
     if was != now:
         yield Difference(
             change=Change.ENDPOINTS,
@@ -166,7 +166,7 @@ def _pool(old: Pool, new: Pool, readers: _Readers) -> Iterator[Difference]:
             yield Difference(change=change, subject=subject, detail=name, before=was, after=now, affects=affects)
 
 
-def _engines(pool: Pool) -> str:
+def engines_of(pool: Pool) -> str:
     """Say how a pool's engines are found."""
     return ", ".join(pool.endpoints) or (f"Service {pool.service}" if pool.service else "managed")
 

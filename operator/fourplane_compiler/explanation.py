@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from fourplane_compiler.differences import engines_of
 from fourplane_core.control import routing
 from fourplane_core.control.plan import Facts, Plan, Planner, RoutePlans
 from fourplane_core.outcomes import Refusal
@@ -21,6 +22,8 @@ class Candidate:
     resolved: bool
     chosen: bool
     why: str
+    engines: str
+    """Addresses of the pool's engines, `Service NAME:PORT`, or `managed`; empty where there is no such pool."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +103,7 @@ def _candidate(found: RoutePlans, plan: Plan, nearest: Plan | None, key: int | N
         resolved=plan.pool is not None,
         chosen=chosen,
         why="",
+        engines=engines_of(plan.pool) if plan.pool is not None else "",
     )
     return replace(candidate, why=_why(candidate, plan, nearest, key))
 

@@ -86,3 +86,15 @@ def test_a_missing_backend_says_why_its_share_errors():
     found = explain(a_planner(a_route("r", a_backend("gone"))), "r", "")
     assert found.refusal.outcome is Outcome.BACKEND_UNRESOLVED
     assert "do not exist" in found.candidates[0].why
+
+
+def test_each_candidate_says_how_its_engines_are_found():
+    pools = (
+        a_pool("p"),
+        a_pool("q", service={"name": "engines", "port": 8001}),
+        a_pool("s", modelRepository="models"),
+    )
+    route = a_route("r", *(a_backend(name) for name in ("p", "q", "s", "gone")))
+    planner = prepare(snapshot_of(compile_all("default/demo", [a_runtime(*pools, **OPEN), route])))
+    found = {one.pool: one.engines for one in explain(planner, "r", "").candidates}
+    assert found == {"p": "triton:8001", "q": "Service engines:8001", "s": "managed", "gone": ""}
