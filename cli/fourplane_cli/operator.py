@@ -90,8 +90,8 @@ def operator(**given: Any) -> None:
     """Compile the resources of a cluster into signed snapshots, activate them, and tell in status what came of it.
 
     Watches RuntimeDeployments and ModelRoutes, and writes ConfigSnapshots, RuntimeActivations and status; with
-    --worker-image it also makes the workers and engines that they ask for. What users apply is not touched otherwise. Any number may run: a Lease decides which of them writes. Workers serve on when
-    there is none.
+    --worker-image it also makes the workers and engines that they ask for. What users apply is not touched otherwise.
+    Any number may run: a Lease decides which of them writes. Workers serve on when there is none.
 
     Examples:
       fourplane operator --namespace models --signing-key release.key
