@@ -31,8 +31,9 @@ from fourplane_worker.telemetry import logs
     "--public-key",
     "public_keys",
     multiple=True,
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Key to trust; may be repeated. Default: those of the state folder.",
+    type=click.Path(path_type=Path),
+    help="Key to trust, or a folder of keys; may be repeated, and is read again when it changes. Default: those of "
+    "the state folder.",
 )
 @click.option(
     "--follow",

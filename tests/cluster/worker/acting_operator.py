@@ -61,6 +61,11 @@ class Acting:
             self.shard(sha256, shards.get(sha256, data))
         self.snapshot(encoded.digest, encode_signed_manifest(sign(Purpose.MANIFEST, encoded.manifest, [self.key])))
 
+    def sign_anew(self, encoded: Encoded) -> None:
+        """Put a snapshot with another signature into the place of the one that is there."""
+        self.delete("configsnapshots", object_name(encoded.digest))
+        self.store(encoded)
+
     def shard(self, sha256: str, data: bytes) -> None:
         """Create a shard under a hash, unless it is there; without bytes, don't."""
         if not data:

@@ -10,6 +10,7 @@ from control_plane import ControlPlane
 from system_worker import Worker, eventually
 
 from fourplane_wire.activation import Activation
+from fourplane_wire.signing import SigningKey
 from fourplane_worker.store.layout import StateFolder
 
 RULES = [
@@ -70,13 +71,18 @@ class Following(Worker):
         """Start it, trusting the operator's key."""
         self.acting = acting
         self.pod = pod
-        key = log.with_suffix(".pub")
-        key.write_bytes(acting.key.public.pem())
+        self.keys = log.with_suffix(".keys")
+        self.keys.mkdir()
+        self.trust(acting.key, "first")
         own = [
             *("--follow", acting.runtime, "--pod", pod.name, "--pod-uid", pod.uid),
-            *("--kubeconfig", str(pod.kubeconfig), "--public-key", str(key)),
+            *("--kubeconfig", str(pod.kubeconfig), "--public-key", str(self.keys)),
         ]
         super().__init__(Folder(StateFolder(state)), log, *own, *options)
+
+    def trust(self, key: SigningKey, name: str) -> None:
+        """Put a public key into the folder of those that it trusts."""
+        (self.keys / f"{name}.pub").write_bytes(key.public.pem())
 
     def report(self) -> dict[str, Any]:
         """Return its report's spec; empty where there is none."""

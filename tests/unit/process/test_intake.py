@@ -196,3 +196,15 @@ def test_an_entry_at_fault_is_known(state):
     publish(state, a_snapshot(a_route("m1"), replace(a_route("broken"), backends=())), 2)
     assert not intake.look()
     assert intake.problems["activation"].entry == "route/default/broken"
+
+
+def test_what_was_wrong_at_the_start_is_forgotten_once_it_is_repaired(state):
+    publish(state, ONE, 1)
+    begun(state)
+    damage(state, ONE)
+    intake = begun(state)
+    assert offered(intake) is None
+    assert len(intake.problems) > 1
+    publish(state, ONE, 1)
+    assert intake.look()
+    assert not intake.problems

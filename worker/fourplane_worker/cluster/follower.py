@@ -100,6 +100,10 @@ class Follower:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), wait_s)
 
+    def again(self) -> None:
+        """Try at once what waits for another try."""
+        self._news.set()
+
     def _hear(self, happening: Happening) -> None:
         match happening:
             case Listed(objects):

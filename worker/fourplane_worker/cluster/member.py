@@ -81,6 +81,11 @@ class Member(Beside):
         except Exception:
             log.exception("the engines of a snapshot can't be found")
 
+    def again(self) -> None:
+        """Try again what was refused: other keys are trusted now."""
+        if self._follower is not None:
+            self._follower.again()
+
     def about(self) -> Mapping[str, Any]:
         """Return what the status says of it."""
         follower, finder, reporter = self._follower, self._finder, self._reporter

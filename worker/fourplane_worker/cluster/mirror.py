@@ -110,8 +110,9 @@ class Mirror:
 
     def _place(self, decision: Activation, data: bytes, signed: bytes | None, shards: Mapping[str, bytes]) -> bool:
         snapshots.place(self._state, shards, decision.stable, signed)
-        is_new = activations.place(self._state, data)
-        if is_new or shards or signed is not None:
+        is_repaired = bool(shards) or signed is not None
+        is_new = activations.place(self._state, data, again=is_repaired)
+        if is_new:
             named = {digest for each in self._decisions() for digest in (each.stable, each.previous) if digest}
             removed = snapshots.collect(self._state, self._keyring(), frozenset(named))
             log.info(
@@ -124,7 +125,7 @@ class Mirror:
                     "removed": removed,
                 },
             )
-        return is_new or bool(shards)
+        return is_new
 
     def _decisions(self) -> tuple[Activation, ...]:
         return activations.known(self._state, self._keyring())

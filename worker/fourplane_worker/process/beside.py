@@ -43,6 +43,9 @@ class Beside:
     async def prepare(self, snapshot: Snapshot) -> None:
         """Learn what a snapshot needs that it does not hold, before any process is offered it."""
 
+    def again(self) -> None:
+        """Try again what was refused: other keys are trusted now."""
+
     def about(self) -> Mapping[str, Any]:
         """Return what the status says of it."""
         return {}

@@ -1,11 +1,12 @@
 """All worker processes together: what they serve, what they count, which engines they reach."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import count
 
+from fourplane_wire.signing import PublicKey
 from fourplane_worker.process.child import Child
-from fourplane_worker.process.messages import Ask, Found, Message, Offer, Reach, Report, Start
+from fourplane_worker.process.messages import Ask, Found, Message, Offer, Reach, Report, Start, Trusted
 from fourplane_worker.store.layout import StateFolder
 from fourplane_worker.telemetry.totals import Sum, Totals
 
@@ -48,6 +49,10 @@ class Fleet:
     def found(self, pools: dict[str, tuple[str, ...]]) -> None:
         """Tell every process where managed pools listen."""
         self._tell(Found(pools={name: list(addresses) for name, addresses in pools.items()}))
+
+    def trust(self, keys: Iterable[PublicKey]) -> None:
+        """Tell every process which keys are trusted from now on."""
+        self._tell(Trusted(keys=[key.raw.hex() for key in keys]))
 
     def serves(self, offer: Offer | None) -> bool:
         """Tell whether every process accepts calls and serves an offer."""

@@ -83,7 +83,7 @@ class Intake:
             self._refuse("activation", error)
             return False
         self._taken = activation
-        self._clear("activation", "accepted")
+        self._clear(*(self.problems.keys() - {"endpoints"}))  # also what was wrong with those to fall back to
         return self.offer != before[0]
 
     def _take(self, activation: Activation) -> None:

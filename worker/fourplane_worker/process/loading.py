@@ -19,7 +19,8 @@ class Loader:
     def __init__(self, state: Path, keyring: Keyring) -> None:
         """Read from a state folder what these keys vouch for."""
         self._state = StateFolder(state)
-        self._keyring = keyring
+        self.keyring = keyring
+        """What later snapshots are verified with."""
         self._parts: Mapping[str, Part] = {}
 
     def load(self, offer: Offer) -> Planner:
@@ -29,7 +30,7 @@ class Loader:
         """
         gc.disable()
         try:
-            decoded = snapshots.read(self._state, Digest(offer.digest), self._keyring, self._parts)
+            decoded = snapshots.read(self._state, Digest(offer.digest), self.keyring, self._parts)
             planner = prepare(decoded.snapshot)
         finally:
             gc.enable()

@@ -49,6 +49,15 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Trusted:
+    """Which keys are trusted from now on."""
+
+    kind: ClassVar[str] = "trusted"
+    keys: list[str]
+    """Public keys, hexadecimal."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
     """Asks for a report."""
 
@@ -140,9 +149,9 @@ class Report:
     """By pool and address, each as `Reach`; only with the last piece."""
 
 
-Message: TypeAlias = Start | Offer | Found | Ask | Drain | Started | Failed | Activated | Rejected | Report
+Message: TypeAlias = Start | Offer | Found | Trusted | Ask | Drain | Started | Failed | Activated | Rejected | Report
 _KINDS: dict[str, type[Message]] = {
-    each.kind: each for each in (Start, Offer, Found, Ask, Drain, Started, Failed, Activated, Rejected, Report)
+    each.kind: each for each in (Start, Offer, Found, Trusted, Ask, Drain, Started, Failed, Activated, Rejected, Report)
 }
 
 

@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
-from fourplane_wire.signing import Keyring
 from fourplane_worker.process import preflight
 from fourplane_worker.process.addresses import bound, parse, reserve
 from fourplane_worker.process.admin import AdminServer, Page
@@ -22,7 +21,8 @@ from fourplane_worker.process.intake import Intake
 from fourplane_worker.process.messages import Offer, Start
 from fourplane_worker.process.settings import WorkerSettings
 from fourplane_worker.process.status import Facts, status, tally
-from fourplane_worker.store import files, keys, locks
+from fourplane_worker.process.trust import Trust
+from fourplane_worker.store import files, locks
 from fourplane_worker.store.errors import StoreError
 from fourplane_worker.store.layout import StateFolder
 from fourplane_worker.telemetry.metrics import Exposition, State
@@ -82,7 +82,7 @@ class Supervisor:
         preflight.check(settings)
         state = self.state.create()
         self._held.enter_context(locks.hold(state, "worker"))
-        self._trusted = keys.trusted_keys(state, settings.public_keys)
+        self._trust = Trust(state, settings.public_keys)
         address = parse(settings.listen)
         holder = self._held.enter_context(await reserve(address, _PORT_PATIENCE_S))
         self._address = bound(address, holder)
@@ -91,7 +91,7 @@ class Supervisor:
             self.metrics = str(await self._admin.start(parse(settings.metrics)))
         self._sockets = state.sockets()
         self._started = self._timestamp()
-        self._intake = Intake(state, Keyring(self._trusted), self.beside.runtime)
+        self._intake = Intake(state, self._trust.keyring, self.beside.runtime)
         await asyncio.to_thread(self._intake.begin)
         await self._fleet.begin()
         self._tasks = [asyncio.create_task(self._watch()), asyncio.create_task(self._tell())]
@@ -171,7 +171,7 @@ class Supervisor:
             state=str(self.state.root.absolute()),
             host=self._address.host,
             port=self._address.port,
-            keys=[key.raw.hex() for key in self._trusted],
+            keys=[key.raw.hex() for key in self._trust.keys],
             socket=str(self._sockets / f"local-{index}.sock"),
             tls_cert=settings.tls_cert,
             tls_key=settings.tls_key,
@@ -192,6 +192,10 @@ class Supervisor:
             looks += 1
             again = looks % _AGAIN_EVERY == 0
             try:
+                if again and await asyncio.to_thread(self._trust.look):
+                    self._intake.keyring = self._trust.keyring
+                    self._fleet.trust(self._trust.keys)
+                    self.beside.again()
                 await self._look(again=again and "activation" in self._intake.problems)
                 if again:
                     self._fleet.offer_again()

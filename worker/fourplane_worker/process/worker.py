@@ -33,6 +33,7 @@ from fourplane_worker.process.messages import (
     Rejected,
     Start,
     Started,
+    Trusted,
 )
 from fourplane_worker.process.reports import Reporter
 from fourplane_worker.process.tls import server_context
@@ -58,7 +59,7 @@ class Worker:
         self._start = start
         self._front = front
         self._local: LocalServices | None = None
-        self._loader = Loader(Path(start.state), Keyring(PublicKey(bytes.fromhex(key)) for key in start.keys))
+        self._loader = Loader(Path(start.state), _keyring(start.keys))
         self._reporter = Reporter(front)
         self._wanted: Offer | None = None
         self._activating: asyncio.Task[None] | None = None
@@ -131,14 +132,19 @@ class Worker:
                     self._activating = asyncio.create_task(self._follow())
             case Found():
                 self._front.discover({name: tuple(addresses) for name, addresses in message.pools.items()})
+            case Trusted():
+                self._loader.keyring = _keyring(message.keys)
             case Ask():
-                async for piece in self._reporter.report(message.id):
-                    self._channel.send(piece)
-                    await self._channel.sent()
+                await self._answer(message)
             case Drain():
                 self._stop(message.grace_s)
             case _:
                 log.error("an unexpected message came from the supervisor", extra={"kind": message.kind})
+
+    async def _answer(self, ask: Ask) -> None:
+        async for piece in self._reporter.report(ask.id):
+            self._channel.send(piece)
+            await self._channel.sent()
 
     def _stop(self, grace_s: float) -> None:
         if not self._stopped.is_set():
@@ -177,6 +183,10 @@ class Worker:
             )
         else:
             self._channel.send(Activated(offer=asdict(offer), millis=(loop.time() - begun) * 1000))
+
+
+def _keyring(keys: list[str]) -> Keyring:
+    return Keyring(PublicKey(bytes.fromhex(key)) for key in keys)
 
 
 async def run(fd: int) -> int:

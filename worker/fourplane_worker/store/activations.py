@@ -18,9 +18,9 @@ def write(state: StateFolder, activation: Activation, *keys: SigningKey) -> None
     files.write(state.activation, wire.write_activation(activation, *keys))
 
 
-def place(state: StateFolder, data: bytes) -> bool:
-    """Write a decision that somebody else signed; tell whether it is not what is there."""
-    if _is(state.activation, data):
+def place(state: StateFolder, data: bytes, *, again: bool = False) -> bool:
+    """Write a decision that somebody else signed, unless it is there; `again`, also then, so that it is looked at."""
+    if not again and _is(state.activation, data):
         return False
     files.write(state.activation, data)
     return True

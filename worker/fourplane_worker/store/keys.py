@@ -43,13 +43,20 @@ def _read_signing_key(path: Path) -> SigningKey:
 
 
 def trusted_keys(state: StateFolder, given: Iterable[Path] = ()) -> tuple[PublicKey, ...]:
-    """Return the public keys of the given files; where none is given, those of the folder."""
-    paths = tuple(given) or tuple(sorted(state.keys.glob(_PUBLIC)))
+    """Return the public keys of the given files and folders; where none is given, those of the state folder."""
+    paths = tuple(found for path in given for found in _files_of(path)) or tuple(sorted(state.keys.glob(_PUBLIC)))
     if not paths:
         raise MissingError(
             state.keys, "there is no public key to verify with", "name one with --public-key, or run `fourplane up`"
         )
     return tuple(_read_public_key(path) for path in paths)
+
+
+def _files_of(path: Path) -> tuple[Path, ...]:
+    """Return the files of a folder; those that begin with a dot are how a mounted ConfigMap is swapped."""
+    if not path.is_dir():
+        return (path,)
+    return tuple(sorted(each for each in path.iterdir() if not each.name.startswith(".")))
 
 
 def _read_public_key(path: Path) -> PublicKey:
