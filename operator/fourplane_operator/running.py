@@ -18,6 +18,8 @@ from fourplane_wire.signing import SigningKey
 log = logging.getLogger(__name__)
 
 _TELL_EVERY_S = 1.0
+_SETTLED_S = 60.0
+"""Seconds after which what ends watching is no repetition of what ended it before."""
 
 
 class Operator:
@@ -32,6 +34,8 @@ class Operator:
         self._term: Term | None = None
         self._is_watching = False
         self._rewatch = asyncio.Event()
+        self._anew = asyncio.Event()
+        """Set when all that is known may be wrong."""
 
     async def run(self) -> None:
         """Go on until stopped; raise SetupError for what can't work."""
@@ -65,6 +69,7 @@ class Operator:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._watch(cluster))
                 group.create_task(self._tell())
+                group.create_task(self._notice_restores(leadership))
                 group.create_task(leadership.run(lambda: self._lead(tools)))
 
     async def _signing_keys(self, cluster: Cluster) -> tuple[SigningKey, ...]:
@@ -79,42 +84,51 @@ class Operator:
                 log.warning("the signing key can't be read yet: %s", error)
                 await asyncio.sleep(backoff(failures))
 
+    async def _notice_restores(self, leadership: Leadership) -> None:
+        """Forget everything when etcd was restored: who leads lists again, and everyone watches again."""
+        while True:
+            await leadership.restored.wait()
+            leadership.restored.clear()
+            self._anew.set()
+            self._rewatch.set()
+
     async def _lead(self, tools: Tools) -> None:
         """Be the leader until cancelled, or until etcd was restored: then begin anew."""
         while not self._stop.is_set():
-            tools.leadership.restored.clear()
+            self._anew.clear()
             term = Term(tools)
             self._term = term
             self._metrics.leader.set(1)
             leading = asyncio.ensure_future(term.run())
-            restored = asyncio.ensure_future(tools.leadership.restored.wait())
+            anew = asyncio.ensure_future(self._anew.wait())
             try:
-                await asyncio.wait({leading, restored}, return_when="FIRST_COMPLETED")
+                await asyncio.wait({leading, anew}, return_when="FIRST_COMPLETED")
                 if leading.done():
                     leading.result()
-                self._rewatch.set()
             finally:
                 self._term = None
                 self._metrics.leader.set(0)
-                for task in (leading, restored):
+                for task in (leading, anew):
                     task.cancel()
-                await asyncio.gather(leading, restored, return_exceptions=True)
+                await asyncio.gather(leading, anew, return_exceptions=True)
 
     async def _watch(self, cluster: Cluster) -> None:
-        """Keep kopf watching; it is started anew when resource versions went back."""
-        await self._served(cluster)
+        """Keep kopf watching; it is started anew when resource versions went back, and when it fails."""
+        failures = 0
         while True:
+            await self._served(cluster)
             self._rewatch.clear()
             ready = asyncio.Event()
-            watch = watching.watch(
-                cluster.configuration, self.settings.namespaces, self._heard, stop=self._rewatch, ready=ready
-            )
             taking = asyncio.create_task(self._retake(ready))
+            begun = time.monotonic()
             try:
-                await watch
-            except Exception:  # whatever ends kopf must not end the operator
-                log.exception("watching ended; it begins anew")
-                await asyncio.sleep(backoff(3))
+                await watching.watch(
+                    cluster.configuration, self.settings.namespaces, self._heard, stop=self._rewatch, ready=ready
+                )
+            except Exception as error:  # noqa: BLE001 - whatever ends kopf must not end the operator
+                failures = failures + 1 if time.monotonic() - begun < _SETTLED_S else 1
+                log.warning("watching ended, it begins anew: %s", error)
+                await asyncio.sleep(backoff(failures))
             finally:
                 taking.cancel()
                 self._is_watching = False
@@ -140,8 +154,11 @@ class Operator:
 
     def _heard(self, kind: Kind, event: str, document: Object) -> None:
         term = self._term
-        if term is not None:
-            (term.lost if event == "DELETED" else term.saw)(kind.kind, document)
+        if term is None:
+            return
+        (term.lost if event == "DELETED" else term.saw)(kind.kind, document)
+        if not event:
+            term.listed_again()
 
     async def _tell(self) -> None:
         while True:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import kopf
@@ -32,7 +33,8 @@ async def watch(
 ) -> None:
     """Tell of every event until `stop`; of `owned` kinds, of those objects that have the labels.
 
-    kopf takes the signals of the process for itself; `ready` is set when that is done.
+    kopf takes the signals of the process for itself; `ready` is set when that is done. It goes on when the watch of
+    one kind failed for good, as it does where a definition was removed: here that raises WatchingError.
     """
     registry = kopf.OperatorRegistry()
     for kind in WATCHED:
@@ -40,6 +42,15 @@ async def watch(
     for kind in owned:
         _on_event(registry, kind, heard, labels)
     _login(registry, configuration)
+    with _failures(stop) as failures:
+        await _operate(registry, namespaces, stop, ready)
+    if failures:
+        raise WatchingError(failures[0])
+
+
+async def _operate(
+    registry: kopf.OperatorRegistry, namespaces: Sequence[str], stop: asyncio.Event, ready: asyncio.Event
+) -> None:
     await kopf.operator(
         registry=registry,
         settings=_settings(),
@@ -49,6 +60,35 @@ async def watch(
         stop_flag=stop,
         ready_flag=ready,
     )
+
+
+class WatchingError(Exception):
+    """A watch ended that should never end."""
+
+
+class _Failures(logging.Handler):
+    """Hears from kopf's log, which alone tells it, that a task of kopf failed; then everything is to stop."""
+
+    def __init__(self, stop: asyncio.Event) -> None:
+        super().__init__(logging.ERROR)
+        self.heard: list[str] = []
+        self._stop = stop
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info:
+            self.heard.append(record.getMessage())
+            self._stop.set()
+
+
+@contextmanager
+def _failures(stop: asyncio.Event) -> Iterator[list[str]]:
+    handler = _Failures(stop)
+    kopfs = logging.getLogger("kopf")
+    kopfs.addHandler(handler)
+    try:
+        yield handler.heard
+    finally:
+        kopfs.removeHandler(handler)
 
 
 def _on_event(registry: kopf.OperatorRegistry, kind: Kind, heard: Heard, labels: dict[str, str] | None) -> None:
