@@ -15,7 +15,7 @@ from fourplane_compiler.workloads.settings import WorkloadSettings
 from fourplane_kube import NoAccessError
 from fourplane_operator.errors import SetupError
 from fourplane_operator.running import Operator
-from fourplane_operator.settings import LEASE_NAME, METRICS, LeaseSettings, OperatorSettings, pods_namespace
+from fourplane_operator.settings import LEASE_NAME, LEASE_S, METRICS, LeaseSettings, OperatorSettings, pods_namespace
 from fourplane_worker.telemetry import logs
 
 
@@ -72,6 +72,14 @@ from fourplane_worker.telemetry import logs
     "--lease-namespace", metavar="NAME", help="Where the Lease is. Default: the pod's namespace, or the first watched."
 )
 @click.option("--lease-name", default=LEASE_NAME, show_default=True, metavar="NAME", help="Name of the Lease.")
+@click.option(
+    "--lease-duration",
+    type=click.IntRange(min=3, max=3600),
+    default=LEASE_S,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long others wait for a leader that is silent; it stops writing after two thirds of it.",
+)
 @click.option("--identity", metavar="NAME", help="Name among those that stand for the Lease. Default: the host's.")
 @click.option(
     "--metrics",
@@ -136,7 +144,9 @@ def _settings(
     return OperatorSettings(
         namespaces=namespaces,
         identity=f"{identity or socket.gethostname()}_{secrets.token_hex(4)}",
-        lease=LeaseSettings(namespace=here, name=given.pop("lease_name")),
+        lease=LeaseSettings(
+            namespace=here, name=given.pop("lease_name"), duration_s=float(given.pop("lease_duration"))
+        ),
         workloads=WorkloadSettings(**workloads) if workloads["worker_image"] else None,
         **given,
     )

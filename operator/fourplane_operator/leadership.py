@@ -67,12 +67,14 @@ class Leadership:
             return
         self._until = 0.0
         try:
-            lease = await self._cluster.get(LEASE, self._settings.namespace, self._settings.name)
-            if lease["spec"].get("holderIdentity") == self._identity:
-                lease["spec"] |= {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": self._now()}
-                await self._cluster.replace(LEASE, self._settings.namespace, lease)
-        except KubeError as error:
-            log.warning("the Lease was not released, others wait until it is over: %s", error)
+            async with asyncio.timeout(self._settings.margin_s):
+                lease = await self._cluster.get(LEASE, self._settings.namespace, self._settings.name)
+                if lease["spec"].get("holderIdentity") == self._identity:
+                    lease["spec"] |= {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": self._now()}
+                    await self._cluster.replace(LEASE, self._settings.namespace, lease)
+        except (KubeError, TimeoutError) as error:
+            said = str(error) or "no answer"
+            log.warning("the Lease was not released, others wait until it is over: %s", said)
 
     async def _hold(self, lead: Callable[[], Awaitable[None]]) -> None:
         leading = asyncio.ensure_future(lead())

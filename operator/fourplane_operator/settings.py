@@ -8,6 +8,7 @@ from fourplane_compiler.workloads.settings import WorkloadSettings
 
 METRICS = "127.0.0.1:8013"
 LEASE_NAME = "fourplane-operator"
+LEASE_S = 15
 SIGNING_KEY_FIELD = "signing.key"
 """Key of the Secret that holds the private key in PEM form."""
 MANAGER = "fourplane-operator"
@@ -20,12 +21,18 @@ class LeaseSettings:
 
     namespace: str
     name: str = LEASE_NAME
-    duration_s: float = 15.0
+    duration_s: float = LEASE_S
     """How long others wait after the last renewal that they saw."""
-    margin_s: float = 5.0
-    """How much earlier the leader stops writing: more than the longest wait for an answer that was under way."""
-    retry_s: float = 2.0
-    """Pause between renewals, and between looks of the others."""
+
+    @property
+    def margin_s(self) -> float:
+        """How much earlier the leader stops writing: more than the longest wait for an answer that was under way."""
+        return self.duration_s / 3
+
+    @property
+    def retry_s(self) -> float:
+        """Pause between renewals, and between looks of the others."""
+        return self.duration_s / 7.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
