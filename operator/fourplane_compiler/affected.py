@@ -28,15 +28,20 @@ def by_answers(
     """Return the sources for which it matters that workers answered otherwise, of those that had settled.
 
     A source that has not settled yet is to be looked at anyway. Where nobody served and now somebody does, or the
-    other way round, that is everyone.
+    other way round, that is everyone; so it is where nobody can tell what is in a snapshot that is served. `held` has
+    what was served before, too.
     """
     runtime = SourceRef(RUNTIME, compilation.runtime)
-    if (not before.acknowledged) != (not after.acknowledged) or (before.activated is None) != (after.activated is None):
+    moved = before.acknowledged ^ after.acknowledged
+    if _stage(before) != _stage(after) or not moved <= held.keys():
         return frozenset({runtime, *(SourceRef(ROUTE, name) for name in compilation.routes)})
-    moved = (before.acknowledged ^ after.acknowledged) & held.keys()
     differ = {ref for digest in moved for ref in _differing(held[digest], compilation)}
     blamed = {one.source for _, one in before.rejections ^ after.rejections if one.source is not None}
     return frozenset({runtime, *differ, *blamed})
+
+
+def _stage(answers: Answers) -> tuple[bool, bool]:
+    return answers.activated is not None, bool(answers.acknowledged)
 
 
 def _differing(one: Held, compilation: Compilation) -> Iterator[SourceRef]:

@@ -8,7 +8,7 @@ from fourplane_api import InvalidResourceError, ModelRoute, RuntimeDeployment, p
 from fourplane_api.meta import Condition
 from fourplane_compiler.conditions import standing
 from fourplane_compiler.diagnostics import SourceRef
-from fourplane_compiler.sources import ROUTE, RUNTIME, Broken, Changes, Resource, runtime_of
+from fourplane_compiler.sources import ROUTE, RUNTIME, Broken, Changes, Resource, ref_of, runtime_of
 from fourplane_kube import Object
 
 _READ = ("apiVersion", "kind", "spec")
@@ -39,6 +39,8 @@ class Gathered:
     known: dict[SourceRef, Known] = field(default_factory=dict)
     pending: dict[str, dict[SourceRef, Resource | Broken | None]] = field(default_factory=dict)
     """What to compile, by runtime; None: it is gone, or belongs to another runtime now."""
+    stirred: dict[str, set[SourceRef]] = field(default_factory=dict)
+    """Whose status was written, by runtime."""
     _shared: dict[Condition, Condition] = field(default_factory=dict)
     """One object for all conditions that are equal: 10,000 routes have eight each."""
     _listed: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -56,8 +58,12 @@ class Gathered:
         uid, generation = str(metadata.get("uid", "")), int(metadata.get("generation", 0))
         told = {key: value for key, value in status.items() if key != "conditions"}
         if before is not None and (before.uid, before.generation) == (uid, generation):
-            before.version, before.standing, before.told = version, self._standing(status), told
-            self.wake(before.runtime)
+            standing_now = self._standing(status)
+            is_other = (before.standing, before.told) != (standing_now, told)
+            before.version, before.standing, before.told = version, standing_now, told
+            if is_other:  # somebody else wrote it, or our own write is heard of before it is answered
+                self.stirred.setdefault(before.runtime, set()).add(ref)
+                self.wake(before.runtime)
             return
         resource = _parsed(document)
         runtime = _runtime(resource, document, before)
@@ -100,6 +106,14 @@ class Gathered:
             upserts=tuple(one for one in waiting.values() if one is not None),
             deletes=tuple(ref for ref, one in waiting.items() if one is None),
         )
+
+    def put_back(self, runtime: str, changes: Changes) -> None:
+        """Let what was taken wait again, where nothing newer waits."""
+        waiting = self.pending.setdefault(runtime, {})
+        for one in changes.upserts:
+            waiting.setdefault(ref_of(one), one)
+        for ref in changes.deletes:
+            waiting.setdefault(ref, None)
 
     def wrote(self, ref: SourceRef, answer: Object) -> None:
         """Take note of what the API server stored as a status."""

@@ -70,7 +70,9 @@ class Judge:
         """Offer the status of everyone for whom something is different; return when time alone makes a difference."""
         before, self._answers = self._answers, await self._answered(facts)
         moved = affected.by_answers(before, self._answers, facts.compilation, self.held)
-        refs = {*self.edited, *self.touched, *self._unsettled, *moved, SourceRef(RUNTIME, self.runtime)}
+        self._let_go(facts)
+        stirred = self.around.gathered.stirred.pop(self.runtime, set())
+        refs = {*self.edited, *self.touched, *self._unsettled, *moved, *stirred, SourceRef(RUNTIME, self.runtime)}
         urgent = self.edited.copy()
         self.edited.clear()
         self.touched.clear()
@@ -87,9 +89,11 @@ class Judge:
         served = {one.acknowledged for one in facts.reports if one.acknowledged is not None}
         for digest in served - self.held.keys():
             await self._hold(digest)
-        needed = {*served, *((facts.active.stable,) if facts.active else ())}
-        self.held = {digest: one for digest, one in self.held.items() if digest in needed}
         return answers_of(_activated(facts.active), facts.reports)
+
+    def _let_go(self, facts: Facts) -> None:
+        needed = {*self._answers.acknowledged, *((facts.active.stable,) if facts.active else ())}
+        self.held = {digest: one for digest, one in self.held.items() if digest in needed}
 
     async def _hold(self, digest: Digest) -> None:
         """Look a snapshot up that a worker serves and this operator did not make."""
