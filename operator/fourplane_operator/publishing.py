@@ -64,6 +64,8 @@ class Publisher:
         """The decision that stands."""
         self._version = ""
         self._epoch = 0
+        self._owner = ""
+        """uid of the RuntimeDeployment that owns what is published."""
         self._there: frozenset[str] = frozenset()
         """Shards that are published and named by the active snapshot."""
 
@@ -71,6 +73,11 @@ class Publisher:
     def version(self) -> int:
         """Return the resourceVersion of the activation as it was last read or written; 0: there is none."""
         return int(self._version or 0)
+
+    @property
+    def revision(self) -> tuple[int, int]:
+        """Return epoch and sequence of the newest decision."""
+        return self._epoch, self._sequence
 
     async def begin(self, owner: Object, seen_epoch: int) -> Stored | None:
         """Take over: raise the epoch above all that was seen, and return the last good snapshot that can be read.
@@ -82,6 +89,7 @@ class Publisher:
         self._version = str(found["metadata"]["resourceVersion"]) if found else ""
         self._epoch = max(seen_epoch, int(spec.get("epoch", 0)), self._epoch) + 1
         self.active, self._there = None, frozenset()
+        self._owner = _owner_of(found)
         decision = reading.read_decision(found, self._access.keyring) if found else None
         if decision is None:
             if found:
@@ -93,14 +101,16 @@ class Publisher:
 
     async def publish(self, owner: Object, encoded: Encoded, provenance: Provenance) -> Activation:
         """Make a snapshot the active one; raise OvertakenError when someone else decided meanwhile."""
-        active = self.active
-        if active is not None and active.stable == encoded.digest:
+        active, is_owned = self.active, self._owner == owner["uid"]
+        is_same = active is not None and active.stable == encoded.digest
+        if active is not None and is_same and is_owned:
             return active
-        await self._store(owner, encoded, provenance, [name for name in encoded.shards if name not in self._there])
-        await self._decide(owner, encoded.digest, active.stable if active else None)
-        self._there = frozenset(encoded.shards)
-        assert self.active is not None
-        return self.active
+        there = self._there if is_owned else frozenset()  # what another owner left is collected with it
+        await self._store(owner, encoded, provenance, [name for name in encoded.shards if name not in there])
+        before = (active.previous if is_same else active.stable) if active else None
+        decision = await self._decide(owner, encoded.digest, before)
+        self._there, self._owner = frozenset(encoded.shards), owner["uid"]
+        return decision
 
     async def heal(self, owner: Object, encoded: Encoded, provenance: Provenance, there: frozenset[str]) -> bool:
         """Store again what is missing of the active snapshot; `there` has the names of all shards and snapshots."""
@@ -202,13 +212,13 @@ class Publisher:
     def _is_right(self, kind: Kind, found: Object, body: Object) -> bool:
         if kind is CONFIG_SHARD:
             return bool(found["spec"]["data"] == body["spec"]["data"])
-        return {key.public.key_id for key in self._access.keys} <= reading.signed_by(found)
+        return all(reading.is_vouched_for(found, body["spec"]["digest"], key) for key in self._access.keys)
 
     @property
     def _sequence(self) -> int:
         return self.active.sequence if self.active and self.active.epoch == self._epoch else 0
 
-    async def _decide(self, owner: Object, stable: Digest, previous: Digest | None) -> None:
+    async def _decide(self, owner: Object, stable: Digest, previous: Digest | None) -> Activation:
         """Replace the activation, in the very version that was read; raise OvertakenError when it is another by now."""
         decision = Activation(
             runtime=self.runtime, epoch=self._epoch, sequence=self._sequence + 1, stable=stable, previous=previous
@@ -229,6 +239,7 @@ class Publisher:
         self._version = str((await self._swap(body))["metadata"]["resourceVersion"])
         self.active = decision
         log.info("activated", extra={"runtime": self.runtime, "revision": f"{decision.epoch}.{decision.sequence}"})
+        return decision
 
     async def _swap(self, body: Object) -> Object:
         writer = self._access.writer
@@ -239,6 +250,11 @@ class Publisher:
             return await writer.replace(RUNTIME_ACTIVATION, self._namespace, body)
         except (ConflictError, ExistsError, NotFoundError) as error:
             raise OvertakenError(f"the activation of {self.runtime} is not the one that was read: {error}") from error
+
+
+def _owner_of(found: Object | None) -> str:
+    owners = found["metadata"].get("ownerReferences", []) if found else []
+    return str(owners[0]["uid"]) if owners else ""
 
 
 _TRIES = 3

@@ -13,7 +13,7 @@ from fourplane_wire.activation import Activation, read_activation
 from fourplane_wire.envelopes import decode_signed_manifest
 from fourplane_wire.errors import SnapshotInvalidError, WireError
 from fourplane_wire.manifest import decode_manifest
-from fourplane_wire.signing import Keyring
+from fourplane_wire.signing import Keyring, SigningKey
 from fourplane_wire.snapshot import decode_snapshot
 
 _AT_ONCE = 8
@@ -47,12 +47,13 @@ async def read_snapshot(cluster: Cluster, keyring: Keyring, namespace: str, dige
     return Stored(decode_snapshot(manifest, dict(zip(names, data, strict=True))).snapshot, frozenset(names))
 
 
-def signed_by(found: Object) -> frozenset[str]:
-    """Return the ids of the keys that vouch for a ConfigSnapshot; empty where that can't be read."""
+def is_vouched_for(found: Object, digest: Digest, key: SigningKey) -> bool:
+    """Tell whether a ConfigSnapshot holds the manifest of that digest, and a key vouches for it."""
     try:
-        return frozenset(one.key_id for one in decode_signed_manifest(_bytes(found, "manifest")).signatures)
+        manifest = decode_signed_manifest(_bytes(found, "manifest")).verified(Keyring([key.public]))
     except WireError:
-        return frozenset()
+        return False
+    return canonical.digest_of(manifest) == digest
 
 
 def read_decision(found: Object, keyring: Keyring) -> Activation | None:

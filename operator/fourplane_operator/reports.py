@@ -1,6 +1,8 @@
 """What the workers say: their WorkerReports as the values that conditions are made of."""
 
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable, Iterable, MutableMapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from fourplane_api import InvalidResourceError, WorkerReport, parse_machine
@@ -8,6 +10,9 @@ from fourplane_compiler.conditions import Rejection, Report
 from fourplane_compiler.diagnostics import SourceRef
 from fourplane_core.control.snapshot import Digest
 from fourplane_kube import Object
+from fourplane_kube.kinds import WORKER_REPORT
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,3 +64,56 @@ def heard(document: Object) -> Heard | None:
         ),
         revision=(said.acknowledged.epoch, said.acknowledged.sequence),
     )
+
+
+@dataclass(slots=True)
+class Reports:
+    """All reports, each kept with the runtime that it is about."""
+
+    of: Callable[[str], MutableMapping[str, Heard]]
+    """Returns the reports on a runtime, by NAMESPACE/NAME of the report."""
+    wake: Callable[[str], None]
+    """Is called with the runtime on which a report says something else."""
+    _runtimes: dict[str, str] = field(default_factory=dict)
+    """Runtime of each report, by NAMESPACE/NAME of the report."""
+
+    def saw(self, document: Object) -> None:
+        """Take a report in a new form."""
+        said, name = heard(document), _name(document)
+        before = self._runtimes.get(name)
+        if before is not None and (said is None or before != said.runtime):
+            self.lost(name)
+        if said is None:
+            log.warning("WorkerReport %s can't be read, or speaks for another namespace: it does not count", name)
+            return
+        self._runtimes[name] = said.runtime
+        ours = self.of(said.runtime)
+        known = ours.get(name)
+        if known is None or known.version < said.version:
+            ours[name] = said
+            if known is None or (known.report, known.revision) != (said.report, said.revision):
+                self.wake(said.runtime)
+
+    def lost(self, name: str) -> None:
+        """Take note that a report is gone."""
+        runtime = self._runtimes.pop(name, None)
+        if runtime is not None:
+            self.of(runtime).pop(name, None)
+            self.wake(runtime)
+
+    def listed(self, namespace: str, documents: Iterable[Object], version: int) -> None:
+        """Take all there is in a namespace (empty: in all), as of that version."""
+        there = set()
+        for document in documents:
+            document.setdefault("apiVersion", WORKER_REPORT.api_version)
+            there.add(_name(document))
+            self.saw(document)
+        for name, runtime in list(self._runtimes.items()):
+            is_here = name.startswith(f"{namespace}/" if namespace else "")
+            if is_here and name not in there and self.of(runtime)[name].version <= version:
+                self.lost(name)
+
+
+def _name(document: Object) -> str:
+    metadata = document["metadata"]
+    return f"{metadata['namespace']}/{metadata['name']}"

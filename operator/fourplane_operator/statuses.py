@@ -55,13 +55,16 @@ class Statuses:
         gathered: Gathered,
         bucket: Bucket,
         after_s: float,
-        wrote: Callable[[SourceRef, Known, Wanted], None],
+        *,
+        writes: Callable[[SourceRef, Known, Wanted], None],
+        wrote: Callable[[], None],
     ) -> None:
-        """Write through `writer`; `wrote` is told of each write, with what stood before, ahead of the write."""
+        """Write through `writer`; `writes` is told of each write ahead of it, with what stood before."""
         self._writer = writer
         self._gathered = gathered
         self._bucket = bucket
         self._after_s = after_s
+        self._writes = writes
         self._wrote = wrote
         self._waiting: dict[SourceRef, Wanted] = {}
         self._due: dict[SourceRef, float] = {}
@@ -71,7 +74,6 @@ class Statuses:
         """Heaps by that time; an entry that is not what `_due` says is left over."""
         self._busy: set[SourceRef] = set()
         self._wake = asyncio.Event()
-        self.written = 0
         self._failures = 0
 
     def offer(self, ref: SourceRef, wanted: Wanted, *, urgent: bool = False) -> None:
@@ -142,7 +144,7 @@ class Statuses:
             "metadata": {"name": name, "uid": known.uid, "resourceVersion": str(known.version)},
             "status": wanted.document(),
         }
-        self._wrote(ref, known, wanted)
+        self._writes(ref, known, wanted)
         try:
             answer = await self._writer.apply(KINDS[ref.kind], namespace, body, subresource="status")
         except NotLeadingError:
@@ -156,7 +158,7 @@ class Statuses:
             log.warning("the status of %s can't be written now: %s", ref, error)
             self._again(ref, wanted, backoff(self._failures, error.retry_after_s))
         else:
-            self.written += 1
+            self._wrote()
             self._failures = 0
             self._gathered.wrote(ref, answer)
 

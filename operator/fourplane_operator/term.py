@@ -1,8 +1,8 @@
 """One term of leadership: list everything, then follow, compile, publish and tell until the Lease is lost."""
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from fourplane_compiler.sources import ROUTE, RUNTIME
@@ -22,7 +22,7 @@ from fourplane_operator.pacing import Bucket
 from fourplane_operator.provisioning import Provisioner
 from fourplane_operator.provisioning_following import follow_made
 from fourplane_operator.publishing import Access
-from fourplane_operator.reports import heard
+from fourplane_operator.reports import Reports
 from fourplane_operator.settings import OperatorSettings
 from fourplane_operator.statuses import Statuses
 from fourplane_operator.surroundings import Surroundings
@@ -31,8 +31,8 @@ from fourplane_wire.signing import Keyring, SigningKey
 
 log = logging.getLogger(__name__)
 
-_FIRST_RESYNC_S = 20.0
-"""kopf lists for itself a little after us: what went between the two is found by a look soon after."""
+_AFTER_LISTING_S = 5.0
+"""kopf lists for itself, at its start and when a watch expired: what went unheard of is found by a look soon after."""
 _USER_KINDS = {RUNTIME: RUNTIME_DEPLOYMENT, ROUTE: MODEL_ROUTE}
 
 
@@ -60,15 +60,16 @@ class Term:
     _around: Surroundings = field(init=False)
     _happenings: Happenings = field(init=False)
     _group: asyncio.TaskGroup = field(default_factory=asyncio.TaskGroup)
-    _reporters: dict[str, str] = field(default_factory=dict)
-    """Runtime of each WorkerReport, by NAMESPACE/NAME of the report."""
+    _reports: Reports = field(init=False)
     _is_listed: bool = False
+    _relisted: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         """Put the parts together."""
         tools, settings = self.tools, self.tools.settings
         writer = Writer(tools.cluster, tools.leadership)
         self.gathered = Gathered(self._woken)
+        self._reports = Reports(lambda runtime: self._unit(runtime).heard, self._woken)
         self._happenings = Happenings(
             writer,
             Bucket(settings.events_per_s, settings.events_burst, tools.steady),
@@ -80,7 +81,8 @@ class Term:
             self.gathered,
             Bucket(settings.status_writes_per_s, settings.status_burst, tools.steady),
             settings.status_after_s,
-            self._happenings.transition,
+            writes=self._happenings.transition,
+            wrote=tools.metrics.status_writes.inc,
         )
         keyring = Keyring([key.public for key in tools.keys])
         workloads = _with_keys(settings.workloads, tools.keys) if settings.workloads else None
@@ -121,7 +123,7 @@ class Term:
         if kind in _USER_KINDS:
             self.gathered.saw(document)
         elif kind == WORKER_REPORT.kind:
-            self._saw_report(document)
+            self._reports.saw(document)
         else:
             self._suspected(document)
 
@@ -130,9 +132,13 @@ class Term:
         if kind in _USER_KINDS:
             self.gathered.lost(document)
         elif kind == WORKER_REPORT.kind:
-            self._lost_report(_path(document))
+            self._reports.lost(_path(document))
         else:
             self._suspected(document)
+
+    def listed_again(self) -> None:
+        """Take note that what is watched was listed: deletions before that were told by no event."""
+        self._relisted.set()
 
     async def _list_first(self) -> None:
         failures = 0
@@ -156,40 +162,9 @@ class Term:
                 if gone := self.gathered.listed(name, namespace, documents, version):
                     log.info("a listing found %d deletions that no event told of", gone, extra={"kind": name})
                     self.tools.metrics.found_by_listing.inc(gone)
-            reports, _ = await self.tools.cluster.list(WORKER_REPORT, namespace)
-            self._listed_reports(namespace, reports)
+            reports, version = await self.tools.cluster.list(WORKER_REPORT, namespace)
+            self._reports.listed(namespace, reports, int(version))
         self.tools.metrics.resources.set(len(self.gathered.known))
-
-    def _listed_reports(self, namespace: str, reports: Iterable[Object]) -> None:
-        there = set()
-        for document in reports:
-            document.setdefault("apiVersion", WORKER_REPORT.api_version)
-            there.add(_path(document))
-            self._saw_report(document)
-        for name in [one for one in self._reporters if one not in there and one.startswith(namespace)]:
-            self._lost_report(name)
-
-    def _saw_report(self, document: Object) -> None:
-        said, name = heard(document), _path(document)
-        if said is None:
-            log.warning("WorkerReport %s can't be read, or speaks for another namespace: it does not count", name)
-            return
-        before = self._reporters.get(name)
-        if before is not None and before != said.runtime:
-            self._lost_report(name)
-        self._reporters[name] = said.runtime
-        unit = self._unit(said.runtime)
-        known = unit.heard.get(name)
-        if known is None or known.version < said.version:
-            unit.heard[name] = said
-            if known is None or (known.report, known.revision) != (said.report, said.revision):
-                self._woken(said.runtime)
-
-    def _lost_report(self, name: str) -> None:
-        runtime = self._reporters.pop(name, None)
-        if runtime is not None and (unit := self.units.get(runtime)) is not None:
-            unit.heard.pop(name, None)
-            unit.wake()
 
     def _suspected(self, document: Object) -> None:
         if (unit := self.units.get(_path(document))) is not None:
@@ -229,8 +204,8 @@ class Term:
 
     async def _resync(self) -> None:
         """Find what no event told: deletions between two listings, and published things that somebody removed."""
-        await asyncio.sleep(min(_FIRST_RESYNC_S, self.tools.settings.resync_s))
         while True:
+            await self._resync_due()
             try:
                 await self._list_all()
                 await self._look_around()
@@ -238,7 +213,12 @@ class Term:
                     await self._heal(namespace)
             except (KubeError, NotLeadingError) as error:
                 log.warning("a listing failed, the next one comes: %s", error)
-            await asyncio.sleep(self.tools.settings.resync_s)
+
+    async def _resync_due(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._relisted.wait(), self.tools.settings.resync_s)
+            await asyncio.sleep(_AFTER_LISTING_S)
+        self._relisted.clear()
 
     async def _heal(self, namespace: str) -> None:
         found = [await self.tools.cluster.list_metadata(kind, namespace) for kind in (CONFIG_SHARD, CONFIG_SNAPSHOT)]
@@ -253,6 +233,8 @@ class Term:
             await asyncio.sleep(self.tools.settings.collect_s)
             namespaces = {unit.runtime.partition("/")[0] for unit in self.units.values()}
             for namespace in namespaces:
+                if any(one.needs_unknown and one.runtime.startswith(f"{namespace}/") for one in self.units.values()):
+                    continue
                 collector = collectors.setdefault(namespace, self._collector(namespace))
                 try:
                     await collector.look()

@@ -16,7 +16,7 @@ from fourplane_kube.following import backoff
 from fourplane_operator.errors import NotLeadingError, OvertakenError
 from fourplane_operator.judging import Facts, Judge
 from fourplane_operator.making import Making
-from fourplane_operator.propagation import Propagation
+from fourplane_operator.propagation import Propagation, Revision
 from fourplane_operator.publishing import Publisher
 from fourplane_operator.reports import Heard
 from fourplane_operator.surroundings import Surroundings
@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 _IN_A_THREAD = 500
 """Changes from which on a compile leaves the loop to others."""
+_FARTHEST = 1_000_000
+"""No restored backup is that many changes of leaders old: a worker that says so must not use up all epochs."""
 _LONGEST_REST_S = 2.0
 _TOLD_SOURCES = 256
 """Changed sources that a snapshot's provenance names; of more, none."""
@@ -97,6 +99,11 @@ class Unit:
         self._there = there
         self.wake()
 
+    @property
+    def needs_unknown(self) -> bool:
+        """Tell whether nobody knows yet which snapshots this runtime needs."""
+        return self.is_running and not self._begun
+
     def needed(self) -> frozenset[Digest]:
         """Return the snapshots that must not be collected."""
         active, encoded = self.publisher.active, self.compilation.encoded
@@ -124,7 +131,7 @@ class Unit:
 
     async def step(self) -> None:
         """Gather, decide, act, once."""
-        if not self._begun or self._suspect > self.publisher.version:
+        if not self._begun or self._is_overtaken:
             await self._begin()
         await self._compile()
         await self._publish()
@@ -132,6 +139,16 @@ class Unit:
         await self._judge()
         if trouble is not None:
             raise trouble
+
+    @property
+    def _is_overtaken(self) -> bool:
+        """Tell whether somebody else decided: the activation is newer, or a worker serves what a lost one said."""
+        return self._suspect > self.publisher.version or self._newest_served > self.publisher.revision
+
+    @property
+    def _newest_served(self) -> Revision:
+        farthest = self.publisher.revision[0] + _FARTHEST
+        return max((one.revision for one in self.heard.values() if one.revision[0] <= farthest), default=(0, 0))
 
     async def _failed(self, group: BaseExceptionGroup[Exception]) -> None:
         self._failures += 1
@@ -146,8 +163,7 @@ class Unit:
 
     async def _begin(self) -> None:
         """Take over, and compile against the last good snapshot; all resources were listed before."""
-        epoch = max((one.revision[0] for one in self.heard.values()), default=0)
-        stored = await self.publisher.begin(self._owner(), epoch)
+        stored = await self.publisher.begin(self._owner(), self._newest_served[0])
         if self.compilation.deployment is None and not self.compilation.routes:
             self.compilation = blank(self.runtime, stored.snapshot if stored else None)
         if stored is not None:
@@ -159,11 +175,15 @@ class Unit:
         if not changes.upserts and not changes.deletes:
             return
         before, is_first = self.compilation, not self.compilation.routes and self.compilation.deployment is None
-        with self.around.metrics.compile_seconds.time():
-            if len(changes.upserts) > _IN_A_THREAD:
-                self.compilation = await asyncio.to_thread(compile_runtime, before, changes)
-            else:
-                self.compilation = compile_runtime(before, changes)
+        try:
+            with self.around.metrics.compile_seconds.time():
+                if len(changes.upserts) > _IN_A_THREAD:
+                    self.compilation = await asyncio.to_thread(compile_runtime, before, changes)
+                else:
+                    self.compilation = compile_runtime(before, changes)
+        except Exception:
+            self.around.gathered.put_back(self.runtime, changes)
+            raise
         self._note_resource(changes)
         edited = {ref_of(one) for one in changes.upserts}
         (self.judge.touched if is_first else self.judge.edited).update(edited)
