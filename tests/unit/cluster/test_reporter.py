@@ -128,3 +128,15 @@ async def test_a_server_that_is_back_gets_the_newest_alone(bench):
     await bench.until(lambda: bench.stored() == "c")
     assert bench.server.writes == 2
     assert not bench.reporter.trouble
+
+
+async def test_what_changes_while_it_is_written_is_written_next(bench):
+    store = bench.server._store
+
+    def change_meanwhile(body):
+        bench.server._store = store
+        bench.says = "b"  # nobody waits for changes now, so nobody hears of this one
+        return store(body)
+
+    bench.server._store = change_meanwhile
+    await bench.until(lambda: bench.stored() == "b")

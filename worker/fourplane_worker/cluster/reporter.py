@@ -51,6 +51,8 @@ class Reporter:
         self._compose = compose
         self._changes = changes
         self._settle_s = settle_s
+        self._said: Mapping[str, Any] = {}
+        """What was written last, or tried."""
         self._stored: dict[str, Any] | None = None
         """As it was stored last; None: it has to be read."""
         self.trouble = ""
@@ -71,13 +73,15 @@ class Reporter:
                 await asyncio.sleep(wait_s)
                 continue
             failures = 0
-            if await self._changes(max(0.0, look_at - loop.time())):
-                await asyncio.sleep(self._settle_s)
+            while self._compose() == self._said and loop.time() < look_at:  # it may have changed during the writing
+                await self._changes(look_at - loop.time())
+            await asyncio.sleep(self._settle_s)
 
     async def _try(self, failures: int) -> float:
         """Write if that is needed; return how long to wait before another try, 0 where it is as it should be."""
+        self._said = self._compose()
         try:
-            await self._write(self._compose())
+            await self._write(self._said)
         except KubeError as error:
             self._stored = None  # another one wrote, or deleted it, or nobody knows: read it again
             if str(error) != self.trouble:
