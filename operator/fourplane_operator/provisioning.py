@@ -11,7 +11,7 @@ from fourplane_api import RuntimeDeployment
 from fourplane_compiler.conditions import Provisioning, Shortfall
 from fourplane_compiler.workloads import shortfalls
 from fourplane_compiler.workloads.manifest import Key, Manifest
-from fourplane_compiler.workloads.plan import Plan, plan
+from fourplane_compiler.workloads.plan import Plan, autoscaled, plan
 from fourplane_compiler.workloads.settings import ClusterFacts, WorkloadSettings
 from fourplane_kube import (
     Cluster,
@@ -33,6 +33,7 @@ SCALE_MANAGER = "fourplane-scale"
 """Field manager that holds the number of pods between us and an autoscaler, so that it does not fall to 1."""
 _AGAIN_S = 30.0
 """Pause before what was refused, or whose name was taken, is tried again."""
+_AUTOSCALER = "HorizontalPodAutoscaler"
 _CUSTOM_METRICS = "/apis/custom.metrics.k8s.io"
 _REFUSALS = (RefusedError, NoAccessError, NotFoundError, ConflictError)
 
@@ -134,7 +135,7 @@ class Provisioner:
 
     async def provision(self, resource: RuntimeDeployment) -> Made:
         """Bring what stands nearer to what is asked for, with as few writes as can be, and tell what is short."""
-        wanted = plan(resource, self._settings, self._facts_for(resource))
+        wanted = plan(resource, self._settings, await self._facts_for(resource))
         short = [shortfalls.of_remark(remark) for remark in wanted.remarks]
         for manifest in wanted.manifests:
             found = await self._settle(resource, manifest) or self._judged(manifest.key, wanted)
@@ -142,10 +143,15 @@ class Provisioner:
         await self._remove(resource, {one.key for one in wanted.manifests})
         return Made(Provisioning(resource.metadata.generation, tuple(short)), self._again(wanted))
 
-    def _facts_for(self, resource: RuntimeDeployment) -> ClusterFacts:
-        owned = self._stock.of_owner(resource.metadata.uid)
-        autoscalers = frozenset(key.name for key, _ in owned if key.kind == "HorizontalPodAutoscaler")
-        return replace(self._facts, autoscalers=autoscalers)
+    async def _facts_for(self, resource: RuntimeDeployment) -> ClusterFacts:
+        """Find out which autoscalers stand where that matters; one that was not listed yet is asked for."""
+        if self._facts.custom_metrics:
+            return self._facts
+        metadata = resource.metadata
+        keys = [Key(_AUTOSCALER, metadata.namespace, name) for name in autoscaled(resource)]
+        found = {key.name: self._stock.get(key) or await self._found(key) for key in keys}
+        owned = frozenset(name for name, live in found.items() if live and live.owner == metadata.uid)
+        return replace(self._facts, autoscalers=owned)
 
     async def _settle(self, resource: RuntimeDeployment, manifest: Manifest) -> Shortfall | None:
         """Apply one object where that is needed and permitted."""
@@ -243,7 +249,7 @@ class Provisioner:
             return None
         if key.kind == "Deployment":
             return shortfalls.of_deployment(live.told, wanted.at_least[key])
-        return shortfalls.of_autoscaler(live.told) if key.kind == "HorizontalPodAutoscaler" else None
+        return shortfalls.of_autoscaler(live.told) if key.kind == _AUTOSCALER else None
 
     def _fail(self, key: Key, digest: str, shortfall: Shortfall) -> Shortfall:
         log.warning("not applied: %s", shortfall.message)

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from fourplane_api import Condition, ConditionStatus
 from fourplane_compiler.conditions.facts import Answers, Form, Subject
 from fourplane_compiler.conditions.findings import Finding, find
+from fourplane_compiler.conditions.provisioned import NOT_YET
 from fourplane_compiler.conditions.provisioned import TERMINAL as UNPROVISIONED
 from fourplane_compiler.conditions.reasons import ConditionReason, ConditionType
 
@@ -47,6 +48,7 @@ def conditions(
         return tuple(before.values())
     served = before.get(ConditionType.SERVING)
     found = find(subject, answers, served_before=served is not None and served.status is ConditionStatus.TRUE)
+    found = tuple(_kept(one, subject, before.get(one.type)) for one in found)
     written = {one.type: _written(one, before.get(one.type), subject.generation, now) for one in found}
     refs = written[ConditionType.RESOLVED_REFS]
     late = (again := _patience_ends(refs)) is not None and again <= now
@@ -75,6 +77,16 @@ def _read(document: Any) -> Condition | None:
         return Condition.model_validate(document)
     except ValidationError:
         return None
+
+
+def _kept(one: Finding, subject: Subject, stands: Condition | None) -> Finding:
+    """Keep what stands of Provisioned for this generation while an operator that just took over has not looked yet."""
+    if one.reason is not ConditionReason.PENDING or subject.provisioning != NOT_YET or stands is None:
+        return one
+    if one.type is not ConditionType.PROVISIONED or stands.observed_generation != subject.generation:
+        return one
+    known = stands.reason in set(ConditionReason)
+    return Finding(one.type, stands.status, ConditionReason(stands.reason), stands.message) if known else one
 
 
 def _summary(found: tuple[Finding, ...], *, late: bool) -> tuple[Finding, ...]:

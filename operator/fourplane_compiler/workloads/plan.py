@@ -70,6 +70,14 @@ def plan(resource: RuntimeDeployment, settings: WorkloadSettings, facts: Cluster
     )
 
 
+def autoscaled(resource: RuntimeDeployment) -> tuple[str, ...]:
+    """Return the names of the autoscalers that a resource asks for."""
+    runtime, spec = resource.metadata.name, resource.spec
+    pools = [pool.name for pool in spec.pools if pool.triton.server.is_autoscaled]
+    mine = (names.workers(runtime),) if spec.workers.is_autoscaled else ()
+    return (*mine, *(names.pool_service(runtime, pool) for pool in pools))
+
+
 def manifests(resource: RuntimeDeployment, settings: WorkloadSettings, facts: ClusterFacts) -> tuple[Manifest, ...]:
     """Return what to apply alone."""
     return plan(resource, settings, facts).manifests

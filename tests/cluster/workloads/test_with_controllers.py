@@ -174,6 +174,9 @@ async def test_the_number_of_pods_goes_over_to_an_autoscaler_and_back_without_a_
         assert await world.provisioner.look()
         await world.step(scaled)
         assert not world.writer.writes
+        world.restart()  # and the one that begins anew has listed nothing yet
+        await world.provisioner.provision(scaled)
+        assert await world.is_there("HorizontalPodAutoscaler", WORKER)
         assert (await world.get("Deployment", WORKER))["spec"]["replicas"] == 6
         await world.step(world.applied(workers={"replicas": 3}))
         assert (await world.get("Deployment", WORKER))["spec"]["replicas"] == 3

@@ -17,10 +17,10 @@ from fourplane_compiler.conditions import (
 )
 
 
-def provisioned(made, world=None, ref=RUNTIME_REF):
+def provisioned(made, world=None, ref=RUNTIME_REF, before=()):
     world = world or a_world(a_runtime(), a_route())
     subject = replace(subject_of(world, ref, ()), provisioning=made)
-    return conditions(subject, answers_of(active(world), [on(world)]), (), NOW)
+    return conditions(subject, answers_of(active(world), [on(world)]), before, NOW)
 
 
 def short(*reasons, generation=0):
@@ -83,3 +83,12 @@ def test_an_invalid_resource_says_what_to_do_first():
     found = provisioned(Provisioning(0), after)
     assert (the(found, "Provisioned").status, the(found, "Provisioned").reason) == (U, "NotChecked")
     assert trouble(found) == ("Stalled", "Invalid")
+
+
+def test_an_operator_that_takes_over_keeps_what_stands_until_it_has_looked():
+    stood = provisioned(Provisioning(0))
+    assert provisioned(NOT_YET, before=stood) == stood
+    late = provisioned(short(ConditionReason.PODS_NOT_READY))
+    assert provisioned(NOT_YET, before=late) == late
+    of_another_generation = [one.model_copy(update={"observed_generation": 7}) for one in stood]
+    assert the(provisioned(NOT_YET, before=of_another_generation), "Provisioned").reason == "Pending"
