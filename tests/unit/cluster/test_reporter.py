@@ -131,6 +131,7 @@ async def test_a_server_that_is_back_gets_the_newest_alone(bench):
 
 
 async def test_what_changes_while_it_is_written_is_written_next(bench):
+    await bench.until(lambda: bench.stored() == "a")
     store = bench.server._store
 
     def change_meanwhile(body):
@@ -139,4 +140,5 @@ async def test_what_changes_while_it_is_written_is_written_next(bench):
         return store(body)
 
     bench.server._store = change_meanwhile
+    bench.change("c")
     await bench.until(lambda: bench.stored() == "b")
