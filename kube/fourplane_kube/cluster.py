@@ -79,7 +79,7 @@ class Cluster:
         while True:
             query = {**selectors, "limit": str(_PAGE), **({"continue": proceed} if proceed else {})}
             page = await self._json("GET", kind, namespace, query=query, accept=accept)
-            found += page["items"]
+            found += page["items"] or ()  # null where there is none, in some forms
             metadata = page["metadata"]
             version = metadata["resourceVersion"]
             proceed = metadata.get("continue") or ""
