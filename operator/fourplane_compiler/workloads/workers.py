@@ -1,6 +1,5 @@
 """The workers of a runtime: their account, the keys that they trust, and their pods."""
 
-import hashlib
 from math import ceil
 
 from fourplane_compiler.workloads import names, pods, scaling
@@ -11,8 +10,6 @@ from fourplane_compiler.workloads.traffic import GRPC, METRICS
 STATE = "/var/lib/fourplane"
 KEYS = "/etc/fourplane/keys"
 TLS = "/etc/fourplane/tls"
-KEYS_HASH = "fourplane.dev/keys-hash"
-"""Annotation of the pods: a worker reads its keys once, so other keys take other pods."""
 _MARGIN_S = 5
 """Seconds between the end of the grace and the kill."""
 _PROGRESS_S = 600
@@ -38,7 +35,7 @@ def binding(maker: Maker) -> Manifest:
 
 
 def keys(maker: Maker) -> Manifest:
-    """Return the public keys; the kubelet mounts them, so that a worker needs no right to read ConfigMaps."""
+    """Return the public keys; the kubelet mounts them and swaps them, so that a worker needs no right to read them."""
     name = names.worker_keys(maker.runtime)
     return maker.manifest("ConfigMap", name, Component.WORKER, data=dict(maker.settings.public_keys))
 
@@ -54,8 +51,6 @@ def deployment(maker: Maker, scale: Scale) -> Manifest:
         "containers": [_container(maker)],
         "volumes": _volumes(maker),
     }
-    template = pods.pod(maker, workers, Component.WORKER, "", spec)
-    template["metadata"]["annotations"] = {KEYS_HASH: _keys_hash(maker)}
     return maker.manifest(
         "Deployment",
         name,
@@ -66,7 +61,7 @@ def deployment(maker: Maker, scale: Scale) -> Manifest:
             "strategy": pods.rolling(surge="25%", unavailable=0),
             "progressDeadlineSeconds": _PROGRESS_S,
             "revisionHistoryLimit": 3,
-            "template": template,
+            "template": pods.pod(maker, workers, Component.WORKER, "", spec),
         },
     )
 
@@ -105,7 +100,7 @@ def _arguments(maker: Maker) -> list[str]:
         f"--metrics={host}:{METRICS}",
         f"--workers={workers.processes}",
         f"--grace={workers.grace_ms / 1000:g}",
-        *(f"--public-key={KEYS}/{name}" for name in sorted(maker.settings.public_keys)),
+        f"--public-key={KEYS}",
     ]
     return [*given, f"--tls-cert={TLS}/tls.crt", f"--tls-key={TLS}/tls.key"] if workers.tls.secret_name else given
 
@@ -139,11 +134,6 @@ def _mounts(maker: Maker) -> list[Body]:
 
 def _field(name: str, path: str) -> Body:
     return {"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}}
-
-
-def _keys_hash(maker: Maker) -> str:
-    text = "\0".join(f"{name}\0{pem}" for name, pem in sorted(maker.settings.public_keys.items()))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 _NAMESPACE = "metadata.namespace"

@@ -191,3 +191,20 @@ async def test_without_a_metrics_api_the_minimum_stands_and_it_is_said(cluster, 
         assert told(made, "NotAutoscaled").startswith("spec.workers.autoscaling: ")
         assert (await world.get("Deployment", WORKER))["spec"]["replicas"] == 3
         assert not await world.is_there("HorizontalPodAutoscaler", WORKER)
+
+
+async def test_what_is_being_deleted_is_made_anew_once_it_is_gone(cluster, namespace):
+    async with a_world(cluster, namespace) as world:
+        resource = world.applied()
+        await world.step(resource)
+        held = {"metadata": {"finalizers": ["example.com/hold"]}}
+        await world.cluster.merge(CONFIG_MAP, namespace, f"{WORKER}-keys", held, manager="someone")
+        await world.cluster.delete(CONFIG_MAP, namespace, f"{WORKER}-keys")
+        made = await world.step(resource)
+        assert not world.writer.writes
+        assert "finalizers" in next(one.message for one in made.provisioning.shortfalls if "ConfigMap" in one.message)
+        await world.cluster.merge(
+            CONFIG_MAP, namespace, f"{WORKER}-keys", {"metadata": {"finalizers": None}}, manager="someone"
+        )
+        await world.step(resource)
+        assert world.writer.writes == [("apply", "ConfigMap", f"{WORKER}-keys")]

@@ -1,13 +1,14 @@
 """What the workers of a runtime are."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from compiler_resources import a_pool
 from workload_making import METRICS, SETTINGS, a_managed_pool, bodies, body, container_of, planned, pod_of
 
 from fourplane_cli.worker import worker
-from fourplane_compiler.workloads.settings import ClusterFacts, WorkloadSettings
+from fourplane_compiler.workloads.settings import ClusterFacts
 
 
 def test_a_runtime_of_external_pools_makes_workers_and_nothing_else():
@@ -58,7 +59,7 @@ def test_a_worker_follows_its_runtime_as_its_pod():
         "--metrics=0.0.0.0:8012",
         "--workers=3",
         "--grace=1.5",
-        "--public-key=/etc/fourplane/keys/a.pub",
+        "--public-key=/etc/fourplane/keys",
     ]
     assert {one["name"] for one in container["env"]} == {"POD_NAME", "POD_UID", "NAMESPACE"}
 
@@ -69,7 +70,7 @@ def test_a_worker_understands_what_it_is_told(workers):
     assert command == worker.name == "worker"
     context = worker.make_context(command, arguments)
     assert context.params["follow"] == "$(NAMESPACE)/demo"
-    assert [str(path) for path in context.params["public_keys"]] == ["/etc/fourplane/keys/a.pub"]
+    assert [str(path) for path in context.params["public_keys"]] == ["/etc/fourplane/keys"]
     assert context.params["grace_s"] == (1.5 if workers else 20)
 
 
@@ -123,12 +124,12 @@ def test_a_workers_rights_are_those_of_the_installations_role():
     assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "demo-worker", "namespace": "team"}]
 
 
-def test_other_keys_take_other_pods_and_nothing_else_about_snapshots_does():
+def test_neither_other_keys_nor_another_snapshot_take_other_pods():
     before = pod_of(planned())
-    other = WorkloadSettings(worker_image=SETTINGS.worker_image, public_keys={"a.pub": "other"})
-    assert pod_of(planned(settings=other)) != before
-    edited = planned(a_pool(endpoints=["other:8001"]))
-    assert pod_of(edited) == before
+    other = replace(SETTINGS, public_keys={"b.pub": "other"})
+    assert body(planned(settings=other), "ConfigMap")["data"] == {"b.pub": "other"}
+    assert pod_of(planned(settings=other)) == before
+    assert pod_of(planned(a_pool(endpoints=["other:8001"]))) == before
 
 
 def test_a_certificate_is_mounted_and_told_to_gateways():
