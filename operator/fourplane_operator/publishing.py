@@ -79,15 +79,18 @@ class Publisher:
         """Return epoch and sequence of the newest decision."""
         return self._epoch, self._sequence
 
-    async def begin(self, owner: Object, seen_epoch: int) -> Stored | None:
+    async def begin(self, owner: Object, served: tuple[int, int]) -> Stored | None:
         """Take over: raise the epoch above all that was seen, and return the last good snapshot that can be read.
 
         The activation is rewritten first, as it is: whatever an earlier leader still has under way fails from then on.
+        One that comes before what is `served`, or before our own last, is a replay or a backup: it is never signed
+        anew, since workers would go back to it.
         """
+        newest = max(served, self.revision)
         found = await self._found()
         spec = found["spec"] if found else {}
         self._version = str(found["metadata"]["resourceVersion"]) if found else ""
-        self._epoch = max(seen_epoch, int(spec.get("epoch", 0)), self._epoch) + 1
+        self._epoch = max(newest[0], int(spec.get("epoch", 0))) + 1
         self.active, self._there = None, frozenset()
         self._owner = _owner_of(found)
         decision = reading.read_decision(found, self._access.keyring) if found else None
@@ -95,7 +98,9 @@ class Publisher:
             if found:
                 log.warning("no key of ours signed the activation of %s: it is replaced", self.runtime)
             return None
-        if owner:
+        if (decision.epoch, decision.sequence) < newest:
+            log.warning("the activation of %s is older than what is served: it is replaced", self.runtime)
+        elif owner:
             await self._decide(owner, decision.stable, decision.previous)
         return await self._last_good(decision)
 

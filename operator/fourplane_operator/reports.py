@@ -15,6 +15,9 @@ from fourplane_kube.kinds import WORKER_REPORT
 log = logging.getLogger(__name__)
 
 
+_REPAIRABLE = ("Damaged", "Missing")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
     """One worker's report."""
@@ -26,6 +29,8 @@ class Heard:
     report: Report
     revision: tuple[int, int]
     """Epoch and sequence of the activation that it serves; zeros: none."""
+    missing: frozenset[Digest] = frozenset()
+    """Snapshots that it can't take, since what is stored of them is damaged or missing."""
 
 
 def heard(document: Object) -> Heard | None:
@@ -63,6 +68,7 @@ def heard(document: Object) -> Heard | None:
             ),
         ),
         revision=(said.acknowledged.epoch, said.acknowledged.sequence),
+        missing=frozenset(Digest(one.digest) for one in said.rejections if one.reason in _REPAIRABLE),
     )
 
 

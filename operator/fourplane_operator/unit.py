@@ -60,6 +60,8 @@ class Unit:
     _failures: int = 0
     _there: frozenset[str] | None = None
     """Names of all published shards and snapshots, to be looked through once."""
+    _missing: frozenset[str] = frozenset()
+    """Workers that can't take the active snapshot, since what is stored of it is damaged or missing."""
 
     def __post_init__(self) -> None:
         """Prepare."""
@@ -134,11 +136,19 @@ class Unit:
         if not self._begun or self._is_overtaken:
             await self._begin()
         await self._compile()
+        self._look_for_damage()
         await self._publish()
         trouble = await self.making.step()
         await self._judge()
         if trouble is not None:
             raise trouble
+
+    def _look_for_damage(self) -> None:
+        """Store again what is not as it should be of the active snapshot, when one more worker can't take it."""
+        active, before = self.publisher.active, self._missing
+        self._missing = frozenset(name for name, one in self.heard.items() if active and active.stable in one.missing)
+        if self._missing - before:
+            self.check(frozenset())
 
     @property
     def _is_overtaken(self) -> bool:
@@ -163,7 +173,7 @@ class Unit:
 
     async def _begin(self) -> None:
         """Take over, and compile against the last good snapshot; all resources were listed before."""
-        stored = await self.publisher.begin(self._owner(), self._newest_served[0])
+        stored = await self.publisher.begin(self._owner(), self._newest_served)
         if self.compilation.deployment is None and not self.compilation.routes:
             self.compilation = blank(self.runtime, stored.snapshot if stored else None)
         if stored is not None:
