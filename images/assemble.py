@@ -38,7 +38,6 @@ TRAINING = {
     "setuptools",
 }
 """Of the models' environment, what no model imports."""
-MODELS = "/opt/models"
 NAMES = {"fourplane": "localhost/fourplane:e2e", "triton": "localhost/triton:e2e"}
 
 _PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
@@ -46,13 +45,12 @@ _FOURPLANE = """#!/usr/local/bin/python3
 from fourplane_cli.main import main
 main()
 """
-_TRITON = f"""#!/usr/local/bin/python3
+_TRITON = """#!/usr/local/bin/python3
 import os, sys
 root, given = "/opt/triton", sys.argv[1:]
 if not any(each.startswith("--backend-directory") for each in given):
-    given.append(f"--backend-directory={{root}}/pytriton/tritonserver/backends")
-os.environ |= {{"PYTHONPATH": "{MODELS}", "PYTHONNOUSERSITE": "1", "PYTHONDONTWRITEBYTECODE": "1"}}
-os.execv(f"{{root}}/pytriton/tritonserver/bin/tritonserver", ["tritonserver", *given])
+    given.append(f"--backend-directory={root}/pytriton/tritonserver/backends")
+os.execv(f"{root}/pytriton/tritonserver/bin/tritonserver", ["tritonserver", *given])
 """
 
 
@@ -93,7 +91,7 @@ def _image(cache: Path, name: str, layers: tuple[Layer, ...], entrypoint: str) -
         "Entrypoint": [entrypoint],
         "User": f"{USER}:{USER}",
         "WorkingDir": "/",
-        "Env": ["PATH=/usr/local/bin", "PYTHONUNBUFFERED=1", "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"],
+        "Env": ["PATH=/usr/local/bin:/bin", "PYTHONUNBUFFERED=1", "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"],
     }
     return image(cache / f"{name}.tar", NAMES[name], layers, settings, platform.machine())
 
@@ -132,12 +130,15 @@ def _fill_triton(tree: Tree, installed: Path) -> None:
     (packages,) = installed.glob("env/lib/python*/site-packages")
     wheel = installed / "triton"
     tree.copy("/opt/triton", wheel, {"python_backend_stubs", "caches"})
-    tree.copy(MODELS, packages, SKIPPED | TRAINING)
+    tree.copy(PACKAGES, packages, SKIPPED | TRAINING)
     tree.text("/usr/local/bin/tritonserver", _TRITON, 0o755)
+    shells = {name: Path(f"/bin/{name}").resolve() for name in ("sh", "bash")}  # Triton starts models through them
+    for name, program in shells.items():
+        tree.file(f"/bin/{name}", program)
     binaries = [
         path for path in (wheel / "pytriton").rglob("*") if path.is_file() and path.read_bytes()[:4] == b"\x7fELF"
     ]
-    python_files.fill_libraries(tree, [*binaries, *wheel.rglob("*.so*"), *packages.rglob("*.so")])
+    python_files.fill_libraries(tree, [*shells.values(), *binaries, *wheel.rglob("*.so*"), *packages.rglob("*.so")])
 
 
 def _cached(cache: Path, name: str, key: str, fill: Callable[[Tree], None]) -> Layer:
