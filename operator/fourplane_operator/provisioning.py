@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from fourplane_api import RuntimeDeployment
@@ -33,6 +33,8 @@ SCALE_MANAGER = "fourplane-scale"
 """Field manager that holds the number of pods between us and an autoscaler, so that it does not fall to 1."""
 _AGAIN_S = 30.0
 """Pause before what was refused, or whose name was taken, is tried again."""
+_REPAIR_AGAIN_S = 10.0
+"""Pause between two repairs of one object: another program may want it otherwise, for ever."""
 _AUTOSCALER = "HorizontalPodAutoscaler"
 _CUSTOM_METRICS = "/apis/custom.metrics.k8s.io"
 _REFUSALS = (RefusedError, NoAccessError, NotFoundError, ConflictError)
@@ -67,6 +69,8 @@ class _Applied:
     uid: str
     body: str
     fields: str
+    repaired: float = field(default=-_REPAIR_AGAIN_S, compare=False)
+    """When drift was repaired by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,8 @@ class _Failed:
     """What did not work, and when it may be tried again."""
 
     body: str
-    shortfall: Shortfall
+    shortfall: Shortfall | None
+    """None: somebody undid what was repaired just now."""
     again: float
 
 
@@ -183,9 +188,14 @@ class Provisioner:
         self._stock.put(key, live)
         if live.is_going:
             return shortfalls.going(key)
-        if self._applied.get(key) != _Applied(live.uid, digest, live.fields):
-            await self._hand_over(manifest, live)
-            await self._apply(manifest, digest, live.uid)
+        applied = self._applied.get(key)
+        if applied == _Applied(live.uid, digest, live.fields):
+            return None
+        if applied and applied.body == digest and self._steady() < (again := applied.repaired + _REPAIR_AGAIN_S):
+            self._failed[key] = _Failed(digest, None, again)
+            return None
+        await self._hand_over(manifest, live)
+        await self._apply(manifest, digest, live.uid)
         return None
 
     async def _found(self, key: Key) -> Standing | None:
@@ -207,8 +217,10 @@ class Provisioner:
         answer = await self._writer.apply(KINDS[key.kind], key.namespace, body)
         found = Standing.of(key.kind, answer)
         self._stock.put(key, found)
-        self._applied[key] = _Applied(found.uid, digest, found.fields)
-        log.info("applied", extra={"object": str(key)})
+        before = self._applied.get(key)
+        repaired = {"repaired": self._steady()} if before and before.body == digest else {}
+        self._applied[key] = _Applied(found.uid, digest, found.fields, **repaired)
+        log.info("repaired" if repaired else "applied", extra={"object": str(key)})
 
     async def _hand_over(self, manifest: Manifest, live: Standing) -> None:
         """Keep the number of pods where it becomes an autoscaler's: a field that nobody holds falls back to 1."""

@@ -78,11 +78,6 @@ def autoscaled(resource: RuntimeDeployment) -> tuple[str, ...]:
     return (*mine, *(names.pool_service(runtime, pool) for pool in pools))
 
 
-def manifests(resource: RuntimeDeployment, settings: WorkloadSettings, facts: ClusterFacts) -> tuple[Manifest, ...]:
-    """Return what to apply alone."""
-    return plan(resource, settings, facts).manifests
-
-
 def _workers(maker: Maker, facts: ClusterFacts) -> _Part:
     name = names.workers(maker.runtime)
     scale = scaling.of_workers(maker.resource.spec.workers, facts, name)

@@ -159,7 +159,7 @@ async def test_the_number_of_pods_goes_over_to_an_autoscaler_and_back_without_a_
         await world.step(world.applied(workers={"replicas": 4}))
         scaling = {"replicas": 4, "autoscaling": {"minReplicas": 2, "maxReplicas": 9}}
         controlled.apply(json.dumps(METRICS_API))
-        assert await world.provisioner.look()
+        await until(world.provisioner.look)
         scaled = world.applied(workers=scaling)
         await world.step(scaled)
         assert (await world.get("Deployment", WORKER))["spec"]["replicas"] == 4
@@ -171,7 +171,7 @@ async def test_the_number_of_pods_goes_over_to_an_autoscaler_and_back_without_a_
         assert not world.writer.writes
         assert (await world.get("Deployment", WORKER))["spec"]["replicas"] == 6
         controlled.kubectl_text("delete", "apiservice", METRICS_API["metadata"]["name"])
-        assert await world.provisioner.look()
+        await until(world.provisioner.look)
         await world.step(scaled)
         assert not world.writer.writes
         world.restart()  # and the one that begins anew has listed nothing yet
