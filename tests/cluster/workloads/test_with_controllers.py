@@ -3,6 +3,7 @@
 import asyncio
 import json
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from fourplane_compiler.workloads import names
 from fourplane_kube.kinds import POD
 from fourplane_operator.provisioning import SCALE_MANAGER
 
+pytestmark = pytest.mark.timeout(180)  # controllers take their time on a busy machine
 DEFINITION = Path(__file__).resolve().parents[3] / "crds/fourplane.dev_runtimedeployments.yaml"
 WORKER = "demo-worker"
 METRICS_API = {
@@ -38,7 +40,8 @@ def controlled(tmp_path_factory):
         with ControlPlane(folder) as running:
             running.start_controllers()
             running.apply(DEFINITION)
-            running.kubectl_text("wait", "--for=condition=Established", "--timeout=30s", f"--filename={DEFINITION}")
+            while running.request("GET", "/apis/fourplane.dev/v1alpha1/runtimedeployments")[0] != 200:
+                time.sleep(0.1)
             yield running
     finally:
         shutil.rmtree(folder / "etcd", ignore_errors=True)
