@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import urllib.error
 import urllib.request
@@ -102,6 +103,37 @@ def test_a_report_that_could_not_be_written_is_written_as_the_worker_is_then(own
     own.delete("workerreports", worker.pod.name)
     os.kill(worker.pids()[0], signal.SIGKILL)
     worker.reports(lambda spec: spec["processes"]["serving"] == 2, "a deleted report comes back with a change")
+
+
+def test_a_restored_backup_is_refused_until_a_decision_goes_above_what_was_taken(own, follow, there):
+    worker = follow(there=there)
+    cluster = own.cluster
+    first = own.publish(*nothing_behind("a"))
+    worker.acknowledges(first)
+    stop(cluster)
+    shutil.copytree(cluster.folder / "etcd", cluster.folder / "backup")
+    start(cluster)
+    for epoch in range(2, 6):
+        second = own.publish(*nothing_behind(f"b{epoch}"))
+        newest = own.activate(second.stable, epoch=epoch, sequence=1)
+        worker.acknowledges(newest)
+    stop(cluster)
+    shutil.rmtree(cluster.folder / "etcd")
+    shutil.move(cluster.folder / "backup", cluster.folder / "etcd")
+    start(cluster)
+    assert worker.rejects("Replayed")["digest"] == first.stable
+    assert worker.report()["acknowledged"]["epoch"] == newest.epoch
+    worker.acknowledges(own.activate(first.stable, epoch=newest.epoch + 1, sequence=1))
+
+
+def stop(cluster):
+    cluster.api_server.kill()
+    cluster.etcd.stop()
+
+
+def start(cluster):
+    cluster.etcd.start()
+    cluster.api_server.start()
 
 
 def compact(cluster):
