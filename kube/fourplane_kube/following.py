@@ -13,7 +13,7 @@ from fourplane_kube.kinds import Kind
 
 log = logging.getLogger(__name__)
 
-SHORTEST_S, LONGEST_S = 0.2, 30.0
+SHORTEST_S, LONGEST_S = 0.2, 10.0
 """Bounds of the wait before another try."""
 _WATCH_S = (240, 480)
 """How long the server keeps one watch open, in seconds: spread, so that clients don't come back all at once."""

@@ -11,6 +11,8 @@ import pytest
 from acting_operator import nothing_behind
 from system_worker import eventually
 
+pytestmark = pytest.mark.timeout(180)  # each starts a control plane of its own, some of them three times
+
 
 @pytest.fixture
 def there(own, own_pod):
