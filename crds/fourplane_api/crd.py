@@ -18,6 +18,20 @@ MACHINES = "fourplane-internal"
 _HEADER = "# Written by `make crds` from the models in crds/fourplane_api; edit those.\n"
 
 
+# What has no conditions counts as done for kstatus, and so for pipelines: before an operator has looked, it is not.
+_UNSEEN = {
+    "conditions": [
+        {
+            "type": "Ready",
+            "status": "Unknown",
+            "reason": "Pending",
+            "message": "no operator has looked at it yet",
+            "lastTransitionTime": "1970-01-01T00:00:00Z",
+        }
+    ]
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """What `kubectl get` prints of an object."""
@@ -63,9 +77,9 @@ class Definition:
             "storage": True,
             "subresources": {"status": {}},
             "additionalPrinterColumns": [column.document() for column in self.columns],
-            "schema": {"openAPIV3Schema": structural(self.model)},
+            "schema": {"openAPIV3Schema": self._schema()},
         }
-        if "status" not in self.model.model_fields:
+        if not self._has_status:
             del version["subresources"]
         names = {
             "kind": self.kind,
@@ -81,6 +95,16 @@ class Definition:
             "metadata": {"name": f"{self.plural}.{GROUP}"},
             "spec": {"group": GROUP, "scope": "Namespaced", "names": names, "versions": [version]},
         }
+
+    @property
+    def _has_status(self) -> bool:
+        return "status" in self.model.model_fields
+
+    def _schema(self) -> dict[str, Any]:
+        schema: dict[str, Any] = structural(self.model)
+        if self._has_status:
+            schema["properties"]["status"]["default"] = _UNSEEN
+        return schema
 
     def text(self) -> str:
         """Return the file."""

@@ -61,9 +61,8 @@ def fine(make: Callable[[], Document]) -> Case:
 
 
 CASES = (
-    # Without conditions, kstatus takes anything for ready: why Flux needs expressions. Those can't be evaluated
-    # before there is a status, and Flux waits on.
-    waits(of.just_applied, UNSEEN, flux="Unknown", kstatus="Current"),
+    waits(of.just_applied, UNSEEN),
+    # Without conditions, kstatus takes anything for ready: why a definition fills one in.
     waits(of.no_conditions, SILENT, kstatus="Current"),
     waits(of.seen),
     fine(of.serving),

@@ -8,6 +8,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "compiler"))
 
+import yaml
 from compiler_resources import RUNTIME_REF, a_backend, a_document, a_pool, a_route, a_runtime, broken
 from test_conditions_support import NOW, R, a_world, active, digest_of, on, written
 
@@ -15,6 +16,7 @@ from fourplane_api import API_VERSION, RuntimeDeployment, parse
 from fourplane_compiler.conditions import PATIENCE, Rejection, Subject, answers_of, conditions
 
 Document = dict[str, Any]
+CRDS = Path(__file__).resolve().parents[3] / "crds"
 NEW, EDITED = {"generation": 1}, {"generation": 2}
 
 
@@ -34,7 +36,11 @@ def a_new_runtime() -> RuntimeDeployment:
 
 
 def just_applied() -> Document:
-    return a_resource("ModelRoute", 1)
+    """The API server fills in what the definition says of a resource that nobody has looked at."""
+    document = a_resource("ModelRoute", 1)
+    definition = yaml.safe_load((CRDS / "fourplane.dev_modelroutes.yaml").read_text())
+    schema = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    return document | {"status": schema["properties"]["status"]["default"]}
 
 
 def seen() -> Document:
