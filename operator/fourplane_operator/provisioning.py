@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from fourplane_api import RuntimeDeployment
@@ -23,6 +23,7 @@ from fourplane_kube import (
     Object,
     RefusedError,
 )
+from fourplane_operator.provisioning_memory import Memory
 from fourplane_operator.provisioning_stock import KINDS, SELECTOR, Standing, Stock, is_ours, key_of, owner_of
 
 __all__ = ["KINDS", "SELECTOR", "Made", "Provisioner", "Writes", "is_ours", "owner_of"]
@@ -31,11 +32,9 @@ log = logging.getLogger(__name__)
 
 SCALE_MANAGER = "fourplane-scale"
 """Field manager that holds the number of pods between us and an autoscaler, so that it does not fall to 1."""
-_AGAIN_S = 30.0
-"""Pause before what was refused, or whose name was taken, is tried again."""
-_REPAIR_AGAIN_S = 10.0
-"""Pause between two repairs of one object: another program may want it otherwise, for ever."""
 _AUTOSCALER = "HorizontalPodAutoscaler"
+_NOTHING = ""
+"""In place of a body's digest: the object shall not be."""
 _CUSTOM_METRICS = "/apis/custom.metrics.k8s.io"
 _REFUSALS = (RefusedError, NoAccessError, NotFoundError, ConflictError)
 
@@ -62,27 +61,6 @@ class Made:
     """Seconds after which another step may come further though nothing is heard; None: only events help."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Applied:
-    """What was applied last, and what our manager held then."""
-
-    uid: str
-    body: str
-    fields: str
-    repaired: float = field(default=-_REPAIR_AGAIN_S, compare=False)
-    """When drift was repaired by it."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Failed:
-    """What did not work, and when it may be tried again."""
-
-    body: str
-    shortfall: Shortfall | None
-    """None: somebody undid what was repaired just now."""
-    again: float
-
-
 class Provisioner:
     """Makes objects for all runtimes: feed it all listings and events of KINDS that match SELECTOR."""
 
@@ -93,11 +71,9 @@ class Provisioner:
         self._cluster = cluster
         self._writer = writer
         self._settings = settings
-        self._steady = steady
         self._facts = ClusterFacts()
         self._stock = Stock()
-        self._applied: dict[Key, _Applied] = {}
-        self._failed: dict[Key, _Failed] = {}
+        self._memory = Memory(steady)
 
     async def look(self) -> bool:
         """Find out what the cluster can do; tell whether that is news, and each runtime may need another step."""
@@ -141,12 +117,14 @@ class Provisioner:
     async def provision(self, resource: RuntimeDeployment) -> Made:
         """Bring what stands nearer to what is asked for, with as few writes as can be, and tell what is short."""
         wanted = plan(resource, self._settings, await self._facts_for(resource))
+        keys = {one.key for one in wanted.manifests}
         short = [shortfalls.of_remark(remark) for remark in wanted.remarks]
+        short += await self._remove(resource, keys)
         for manifest in wanted.manifests:
             found = await self._settle(resource, manifest) or self._judged(manifest.key, wanted)
             short += [found] if found else []
-        await self._remove(resource, {one.key for one in wanted.manifests})
-        return Made(Provisioning(resource.metadata.generation, tuple(short)), self._again(wanted))
+        keys |= {key for key, _ in self._stock.of_owner(resource.metadata.uid)}
+        return Made(Provisioning(resource.metadata.generation, tuple(short)), self._memory.again_s(keys))
 
     async def _facts_for(self, resource: RuntimeDeployment) -> ClusterFacts:
         """Find out which autoscalers stand where that matters; one that was not listed yet is asked for."""
@@ -161,10 +139,8 @@ class Provisioner:
     async def _settle(self, resource: RuntimeDeployment, manifest: Manifest) -> Shortfall | None:
         """Apply one object where that is needed and permitted."""
         key, digest = manifest.key, _digest(manifest.body)
-        failed = self._failed.get(key)
-        if failed and failed.body == digest and self._steady() < failed.again:
-            return failed.shortfall
-        self._failed.pop(key, None)
+        if held := self._memory.held(key, digest):
+            return held.shortfall
         try:
             try:
                 return await self._reconcile(resource, manifest, digest)
@@ -180,22 +156,15 @@ class Provisioner:
         if live is None:
             await self._apply(manifest, digest)
             return None
-        if live.owner != resource.metadata.uid and not self._is_known(key, live):
-            is_old = (
-                live.owner_name == resource.metadata.name
-            )  # of a RuntimeDeployment that was deleted: it is collected
-            return shortfalls.going(key) if is_old else self._fail(key, digest, shortfalls.taken(key))
+        if live.owner != resource.metadata.uid and not self._memory.knows(key, live):
+            is_old = live.owner_name == resource.metadata.name  # a deleted namesake's: it is being collected
+            return self._fail(key, digest, shortfalls.going(key) if is_old else shortfalls.taken(key))
         self._stock.put(key, live)
         if live.is_going:
             return shortfalls.going(key)
-        applied = self._applied.get(key)
-        if applied == _Applied(live.uid, digest, live.fields):
-            return None
-        if applied and applied.body == digest and self._steady() < (again := applied.repaired + _REPAIR_AGAIN_S):
-            self._failed[key] = _Failed(digest, None, again)
-            return None
-        await self._hand_over(manifest, live)
-        await self._apply(manifest, digest, live.uid)
+        if self._memory.needs(key, digest, live):
+            await self._hand_over(manifest, live)
+            await self._apply(manifest, digest, live.uid)
         return None
 
     async def _found(self, key: Key) -> Standing | None:
@@ -203,11 +172,6 @@ class Provisioner:
             return Standing.of(key.kind, await self._cluster.get(KINDS[key.kind], key.namespace, key.name))
         except NotFoundError:
             return None
-
-    def _is_known(self, key: Key, live: Standing) -> bool:
-        """Tell whether an object was applied here and lost its owner since: that is drift."""
-        applied = self._applied.get(key)
-        return not live.owner and applied is not None and applied.uid == live.uid
 
     async def _apply(self, manifest: Manifest, digest: str, uid: str = "") -> None:
         """Apply; with a uid, only to that very object."""
@@ -217,10 +181,8 @@ class Provisioner:
         answer = await self._writer.apply(KINDS[key.kind], key.namespace, body)
         found = Standing.of(key.kind, answer)
         self._stock.put(key, found)
-        before = self._applied.get(key)
-        repaired = {"repaired": self._steady()} if before and before.body == digest else {}
-        self._applied[key] = _Applied(found.uid, digest, found.fields, **repaired)
-        log.info("repaired" if repaired else "applied", extra={"object": str(key)})
+        is_repair = self._memory.applied(key, digest, found)
+        log.info("repaired" if is_repair else "applied", extra={"object": str(key)})
 
     async def _hand_over(self, manifest: Manifest, live: Standing) -> None:
         """Keep the number of pods where it becomes an autoscaler's: a field that nobody holds falls back to 1."""
@@ -235,25 +197,34 @@ class Provisioner:
         }
         await self._writer.apply_as(SCALE_MANAGER, KINDS[key.kind], key.namespace, body)
 
-    async def _remove(self, resource: RuntimeDeployment, wanted: set[Key]) -> None:
-        """Delete what this runtime owns and asks for no longer."""
-        for key, live in self._stock.of_owner(resource.metadata.uid):
-            if key in wanted or live.is_going:
-                continue
-            try:
-                await self._writer.delete(KINDS[key.kind], key.namespace, key.name, uid=live.uid)
-            except (NotFoundError, ConflictError):
-                log.info("gone already", extra={"object": str(key)})
-            self._forget(key)
+    async def _remove(self, resource: RuntimeDeployment, wanted: set[Key]) -> list[Shortfall]:
+        """Delete what this runtime owns and asks for no longer; what serves requests goes a little later."""
+        self._memory.wanted(wanted)
+        unwanted = [
+            (key, live)
+            for key, live in self._stock.of_owner(resource.metadata.uid)
+            if key not in wanted and not live.is_going and self._memory.may_remove(key)
+        ]
+        return [found for key, live in unwanted if (found := await self._removed(key, live))]
+
+    async def _removed(self, key: Key, live: Standing) -> Shortfall | None:
+        if held := self._memory.held(key, _NOTHING):
+            return held.shortfall
+        try:
+            await self._writer.delete(KINDS[key.kind], key.namespace, key.name, uid=live.uid)
+        except (RefusedError, NoAccessError) as error:
+            return self._fail(key, _NOTHING, shortfalls.stays(key, _words(error)))
+        except (NotFoundError, ConflictError):
+            log.info("gone already", extra={"object": str(key)})
+        self._forget(key)
+        return None
 
     def _forget(self, key: Key, uid: str = "") -> None:
         """Forget an object that is gone, only the one with that uid where given."""
         known = self._stock.get(key)
-        if uid and known is not None and known.uid != uid:
-            return
-        self._stock.drop(key)
-        self._applied.pop(key, None)
-        self._failed.pop(key, None)
+        if not uid or known is None or known.uid == uid:
+            self._stock.drop(key)
+            self._memory.forget(key)
 
     def _judged(self, key: Key, wanted: Plan) -> Shortfall | None:
         live = self._stock.get(key)
@@ -264,13 +235,8 @@ class Provisioner:
         return shortfalls.of_autoscaler(live.told) if key.kind == _AUTOSCALER else None
 
     def _fail(self, key: Key, digest: str, shortfall: Shortfall) -> Shortfall:
-        log.warning("not applied: %s", shortfall.message)
-        self._failed[key] = _Failed(digest, shortfall, self._steady() + _AGAIN_S)
-        return shortfall
-
-    def _again(self, wanted: Plan) -> float | None:
-        failed = [self._failed[one.key].again for one in wanted.manifests if one.key in self._failed]
-        return max(0.0, min(failed) - self._steady()) if failed else None
+        log.warning("not done: %s", shortfall.message)
+        return self._memory.fail(key, digest, shortfall)
 
 
 def _runtime(key: Key, standing: Standing) -> str | None:

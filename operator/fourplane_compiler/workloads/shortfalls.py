@@ -39,6 +39,14 @@ def refused(key: Key, error: str) -> Shortfall:
     )
 
 
+def stays(key: Key, error: str) -> Shortfall:
+    """Say that what is wanted no longer can't be removed."""
+    return Shortfall(
+        ConditionReason.APPLY_FAILED,
+        f"{key} is wanted no longer and can't be deleted: {_cut(error)}; delete it, or correct the operator's rights",
+    )
+
+
 def going(key: Key) -> Shortfall:
     """Say that an object of the name has to go first."""
     return Shortfall(

@@ -188,7 +188,13 @@ async def test_a_pool_that_left_takes_its_objects_with_it(cluster, namespace):
         await world.step(world.applied(managed("a"), managed("b", replicas=2)))
         gone, stays = names.pool_service("demo", "b"), names.pool_service("demo", "a")
         assert await world.is_there("Deployment", gone)
-        await world.step(world.applied(managed("a")))
+        resource = world.applied(managed("a"))
+        made = await world.step(resource)
+        assert await world.is_there("Deployment", gone)  # workers may still serve what needs it
+        assert made.again_s == 30
+        world.now += 30
+        made = await world.step(resource)
+        assert made.again_s is None
         for kind in ("Deployment", "Service", "NetworkPolicy", "PodDisruptionBudget"):
             assert not await world.is_there(kind, gone)
         assert await world.is_there("Deployment", stays)

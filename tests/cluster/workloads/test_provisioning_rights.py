@@ -4,9 +4,9 @@ import asyncio
 from dataclasses import replace
 
 from chart_rbac import install_rights
-from provisioning_world import SETTINGS, a_world, everything, managed, reasons
+from provisioning_world import SETTINGS, a_world, everything, managed, reasons, told
 
-from fourplane_kube import connect
+from fourplane_kube import NoAccessError, connect
 from fourplane_operator.provisioning import Provisioner
 from fourplane_operator.provisioning_following import follow_made
 
@@ -20,7 +20,10 @@ async def test_the_charts_rights_are_enough(definitions, namespace):
         await world.provisioner.look()
         made = await world.step(world.applied(**everything()))
         assert set(reasons(made)) == {"NotAutoscaled", "PodsNotReady"}
-        assert set(reasons(await world.step(world.applied()))) == {"PodsNotReady"}
+        smaller = world.applied()
+        assert set(reasons(await world.step(smaller))) == {"PodsNotReady"}
+        world.now += 31
+        assert set(reasons(await world.step(smaller))) == {"PodsNotReady"}
         assert {kind for verb, kind, _ in world.writer.writes if verb == "delete"} >= {"Deployment", "NetworkPolicy"}
 
 
@@ -32,6 +35,20 @@ async def test_another_role_may_not_be_bound_and_that_is_said(definitions, names
         world.restart()
         made = await world.step(world.applied())
         assert set(reasons(made)) == {"ApplyFailed", "PodsNotReady"}
+
+
+async def test_what_may_not_be_deleted_is_said(definitions, namespace):
+    async with a_world(definitions, namespace) as world:
+        await world.step(world.applied(workers={"replicas": 2}))
+        world.writer.delete = refuse
+        made = await world.step(world.applied(workers={"replicas": 1}))
+        assert f"PodDisruptionBudget {namespace}/demo-worker is wanted no longer" in told(made, "ApplyFailed")
+        assert made.again_s == 30
+        assert reasons(await world.step(world.applied(workers={"replicas": 1}))) == reasons(made)
+
+
+async def refuse(*_, **__):
+    raise NoAccessError("DELETE x: forbidden (403)")
 
 
 async def test_whoever_changes_what_was_made_wakes_its_runtime(definitions, namespace):

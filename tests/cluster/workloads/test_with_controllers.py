@@ -40,7 +40,7 @@ def controlled(tmp_path_factory):
         with ControlPlane(folder) as running:
             running.start_controllers()
             running.apply(DEFINITION)
-            while running.request("GET", "/apis/fourplane.dev/v1alpha1/runtimedeployments")[0] != 200:
+            while "runtimedeployments" not in running.kubectl_text("api-resources", "--api-group=fourplane.dev"):
                 time.sleep(0.1)
             yield running
     finally:
