@@ -1,6 +1,6 @@
 """What the provisioner did last with each object, and what it must not do again too soon."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
 from fourplane_compiler.conditions import Shortfall
@@ -98,15 +98,10 @@ class Memory:
         for each in (self._applied, self._held, self._unwanted):
             each.pop(key, None)
 
-    def again_s(self, keys: Iterable[Key]) -> float | None:
+    def again_s(self, keys: Collection[Key]) -> float | None:
         """Return how long until one of these objects may be looked at again; None: none waits for that."""
-        moments = [
-            moment
-            for key in keys
-            for moment in (
-                self._held[key].again if key in self._held else None,
-                self._unwanted[key] + REMOVE_AFTER_S if key in self._unwanted else None,
-            )
-            if moment is not None
-        ]
-        return max(0.0, min(moments) - self._steady()) if moments else None
+        now = self._steady()
+        held = [self._held[key].again for key in keys if key in self._held]
+        leaving = [self._unwanted[key] + REMOVE_AFTER_S for key in keys if key in self._unwanted]
+        later = [moment - now for moment in (*held, *leaving) if moment > now]
+        return min(later, default=None)

@@ -150,6 +150,15 @@ def test_what_serves_goes_later_than_the_rest_and_not_at_all_when_it_is_wanted_a
     assert memory.again_s([SERVICE]) is None
 
 
+def test_a_removal_that_fails_waits_like_any_other():
+    memory, clock = a_memory()
+    memory.may_remove(SERVICE)
+    clock.now += REMOVE_AFTER_S
+    assert memory.again_s([SERVICE]) is None
+    memory.fail(SERVICE, "", SHORT)
+    assert memory.again_s([SERVICE]) == AGAIN_S
+
+
 def test_an_object_without_an_owner_is_known_by_its_uid():
     memory, _ = a_memory()
     orphan = standing(ownerReferences=[])
