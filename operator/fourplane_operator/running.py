@@ -8,9 +8,11 @@ from collections.abc import Callable
 
 from fourplane_kube import Cluster, Kind, KubeError, Object, connect
 from fourplane_kube.following import backoff
+from fourplane_kube.kinds import RUNTIME_ACTIVATION
 from fourplane_operator import keys, pages, watching
 from fourplane_operator.leadership import Leadership
 from fourplane_operator.metrics import Metrics
+from fourplane_operator.propagation import Revision
 from fourplane_operator.settings import OperatorSettings
 from fourplane_operator.term import Term, Tools
 from fourplane_wire.signing import SigningKey
@@ -32,6 +34,8 @@ class Operator:
         self._take_signals = take_signals
         self._metrics = Metrics()
         self._term: Term | None = None
+        self._newest: dict[str, Revision] = {}
+        """The newest decision of each runtime, be it ours or that of another leader."""
         self._is_watching = False
         self._rewatch = asyncio.Event()
         self._anew = asyncio.Event()
@@ -65,6 +69,7 @@ class Operator:
                 metrics=self._metrics,
                 steady=time.monotonic,
                 wall=time.time,
+                newest=self._newest,
             )
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._watch(cluster))
@@ -153,12 +158,19 @@ class Operator:
                 return
 
     def _heard(self, kind: Kind, event: str, document: Object) -> None:
+        if kind is RUNTIME_ACTIVATION:
+            self._note_decision(document)
         term = self._term
         if term is None:
             return
         (term.lost if event == "DELETED" else term.saw)(kind.kind, document)
         if not event:
             term.listed_again()
+
+    def _note_decision(self, document: Object) -> None:
+        metadata, spec = document["metadata"], document["spec"]
+        runtime = f"{metadata['namespace']}/{metadata['name']}"
+        self._newest[runtime] = max(self._newest.get(runtime, (0, 0)), (int(spec["epoch"]), int(spec["sequence"])))
 
     async def _tell(self) -> None:
         while True:

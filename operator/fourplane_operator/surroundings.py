@@ -1,10 +1,11 @@
 """What every runtime's unit works with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from fourplane_operator.gathering import Gathered
 from fourplane_operator.metrics import Metrics
+from fourplane_operator.propagation import Revision
 from fourplane_operator.provisioning import Provisioner
 from fourplane_operator.publishing import Access
 from fourplane_operator.statuses import Statuses
@@ -17,6 +18,8 @@ class Surroundings:
     access: Access
     gathered: Gathered
     statuses: Statuses
+    newest: Mapping[str, Revision]
+    """The newest decision of each runtime that this process ever heard of, also one that is in no etcd any more."""
     metrics: Metrics
     steady: Callable[[], float]
     wall: Callable[[], float]

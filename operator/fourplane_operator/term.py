@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from fourplane_compiler.sources import ROUTE, RUNTIME
@@ -19,6 +20,7 @@ from fourplane_operator.happenings import Happenings
 from fourplane_operator.leadership import Clock, Leadership
 from fourplane_operator.metrics import Metrics
 from fourplane_operator.pacing import Bucket
+from fourplane_operator.propagation import Revision
 from fourplane_operator.provisioning import Provisioner
 from fourplane_operator.provisioning_following import follow_made
 from fourplane_operator.publishing import Access
@@ -47,6 +49,8 @@ class Tools:
     metrics: Metrics
     steady: Clock
     wall: Clock
+    newest: Mapping[str, Revision] = field(default_factory=dict)
+    """The newest decision of each runtime that this process ever heard of."""
 
 
 @dataclass(slots=True, eq=False)
@@ -90,6 +94,7 @@ class Term:
             access=Access(cluster=tools.cluster, writer=writer, keys=tools.keys, keyring=keyring),
             gathered=self.gathered,
             statuses=statuses,
+            newest=tools.newest,
             metrics=tools.metrics,
             steady=tools.steady,
             wall=tools.wall,

@@ -153,12 +153,17 @@ class Unit:
     @property
     def _is_overtaken(self) -> bool:
         """Tell whether somebody else decided: the activation is newer, or a worker serves what a lost one said."""
-        return self._suspect > self.publisher.version or self._newest_served > self.publisher.revision
+        ours, active = self.publisher.revision, self.publisher.active
+        by_another = (
+            one.revision == ours and active and one.report.acknowledged != active.stable for one in self.heard.values()
+        )
+        return self._suspect > self.publisher.version or self._newest_served > ours or any(by_another)
 
     @property
     def _newest_served(self) -> Revision:
-        farthest = self.publisher.revision[0] + _FARTHEST
-        return max((one.revision for one in self.heard.values() if one.revision[0] <= farthest), default=(0, 0))
+        known = max(self.publisher.revision, self.around.newest.get(self.runtime, (0, 0)))
+        farthest = known[0] + _FARTHEST
+        return max(known, *(one.revision for one in self.heard.values() if one.revision[0] <= farthest))
 
     async def _failed(self, group: BaseExceptionGroup[Exception]) -> None:
         self._failures += 1
