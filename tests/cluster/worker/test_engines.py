@@ -2,6 +2,8 @@
 
 import json
 import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
@@ -13,6 +15,7 @@ from tritonclient.grpc import service_pb2_grpc
 
 from fourplane_compiler.workloads.names import pool_service
 
+pytestmark = pytest.mark.timeout(180)
 MANAGED = pool_service("shop", "main")
 
 
@@ -137,3 +140,32 @@ def test_engines_are_kept_over_a_cold_start_without_an_api_server(own, own_pod, 
     worker.start()
     worker.until(lambda status: status["state"] == "Ready", "the engine is reached again")
     assert answers(worker) == "one"
+
+
+def test_no_request_fails_while_the_api_server_goes_and_comes_back(own, own_pod, follow, host, engines):
+    one, _ = engines
+    own.slices(MANAGED, an_endpoint(host), port=one.port)
+    worker = follow("--workers", "2", there=(own, own_pod))
+    worker.acknowledges(own.publish(*managed()))
+    worker.until(lambda status: status["state"] == "Ready", "the engine is reached")
+    enough = threading.Event()
+    with ThreadPoolExecutor(2) as callers:
+        calls = [callers.submit(call_until, worker, enough) for _ in range(2)]
+        own.cluster.api_server.kill()
+        worker.until(lambda status: status["follows"]["apiServer"] == "absent", "the absence is noticed")
+        own.cluster.api_server.start()
+        worker.acknowledges(own.publish(*managed(), a_route("more", ("main", "echo"))))
+        enough.set()
+        answered = [each.result() for each in calls]
+    assert all(number > 10 for number in answered)
+
+
+def call_until(worker, enough):
+    """Ask again and again, each answer a good one; return how many there were."""
+    number = 0
+    with grpc.insecure_channel(worker.address) as channel:
+        stub = service_pb2_grpc.GRPCInferenceServiceStub(channel)
+        while not enough.wait(0.01):
+            assert stub.ModelInfer(pb.ModelInferRequest(model_name="echo"), timeout=20).model_name == "echo"
+            number += 1
+    return number
