@@ -163,7 +163,7 @@ class Unit:
     def _newest_served(self) -> Revision:
         known = max(self.publisher.revision, self.around.newest.get(self.runtime, (0, 0)))
         farthest = known[0] + _FARTHEST
-        return max(known, *(one.revision for one in self.heard.values() if one.revision[0] <= farthest))
+        return max([known, *(one.revision for one in self.heard.values() if one.revision[0] <= farthest)])
 
     async def _failed(self, group: BaseExceptionGroup[Exception]) -> None:
         self._failures += 1
