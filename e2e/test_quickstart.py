@@ -118,6 +118,15 @@ def test_a_killed_operator_is_missed_by_nobody(applied):
     assert tour(applied.url(WORKERS))["trailers"]["x-fourplane-digest"] == after
 
 
+def test_nobody_asked_for_what_the_chart_does_not_grant(applied):
+    operators = applied.kubectl(
+        "logs", "--selector=app.kubernetes.io/component=operator", "--tail=-1", namespace=OPERATORS
+    )
+    workers = applied.kubectl("logs", "--selector=app.kubernetes.io/component=worker", "--tail=-1")
+    assert "leading" in operators
+    assert "forbidden" not in operators + workers
+
+
 def test_without_an_operator_workers_serve_on_and_restart(applied):
     applied.run("helm", "uninstall", "fourplane", f"--namespace={OPERATORS}", "--wait", "--timeout=60s")
     with calling(applied.url(WORKERS)) as found:

@@ -6,7 +6,8 @@ import chart_rbac
 import pytest
 from control_plane import KubectlError
 
-READ = ("runtimeactivations", "configsnapshots", "configshards", "endpointslices.discovery.k8s.io")
+FOLLOWED = ("runtimeactivations", "endpointslices.discovery.k8s.io")
+FETCHED = ("configsnapshots", "configshards")
 EXAMPLES = chart_rbac.ROOT / "crds" / "examples" / "valid"
 
 
@@ -31,15 +32,23 @@ def create(cluster, who, text, namespace):
     return cluster.kubectl("create", f"--namespace={namespace}", "--filename=-", stdin=text, kubeconfig=who)
 
 
-@pytest.mark.parametrize("resource", READ)
+@pytest.mark.parametrize("resource", FOLLOWED)
 def test_it_follows_what_it_serves(charted, worker, resource):
     charted.kubectl("get", resource, kubeconfig=worker)
 
 
-@pytest.mark.parametrize("resource", READ)
-def test_it_reads_no_other_namespace(charted, worker, resource):
+@pytest.mark.parametrize("resource", FETCHED)
+def test_it_fetches_by_name_what_it_serves(charted, worker, resource):
+    with pytest.raises(KubectlError, match="not found"):
+        charted.kubectl("get", resource, "sha256-0", kubeconfig=worker)
     with pytest.raises(KubectlError, match="cannot list resource"):
-        charted.kubectl("get", resource, "--namespace=default", kubeconfig=worker)
+        charted.kubectl("get", resource, kubeconfig=worker)
+
+
+@pytest.mark.parametrize("resource", [*FOLLOWED, *FETCHED])
+def test_it_reads_no_other_namespace(charted, worker, resource):
+    with pytest.raises(KubectlError, match="cannot get resource"):
+        charted.kubectl("get", resource, "any", "--namespace=default", kubeconfig=worker)
     with pytest.raises(KubectlError, match="cannot list resource"):
         charted.kubectl("get", resource, "--all-namespaces", kubeconfig=worker)
 
@@ -59,9 +68,13 @@ def rights_of(cluster, who):
 
 def test_it_has_no_right_that_it_does_not_need(charted, shop, worker):
     everyones = rights_of(charted, charted.service_account("nobody", shop))
-    follows = {each if "." in each else f"{each}.fourplane.dev": "[get list watch]" for each in READ}
-    reports = {"workerreports.fourplane.dev": "[get create update]"}
-    assert rights_of(charted, worker) == everyones | follows | reports
+    assert rights_of(charted, worker) == everyones | {
+        "runtimeactivations.fourplane.dev": "[get list watch]",
+        "endpointslices.discovery.k8s.io": "[get list watch]",
+        "configsnapshots.fourplane.dev": "[get]",
+        "configshards.fourplane.dev": "[get]",
+        "workerreports.fourplane.dev": "[get create update]",
+    }
 
 
 @pytest.mark.parametrize("name", ["snapshot-minimal", "shard-full", "activation-minimal", "runtime-minimal"])

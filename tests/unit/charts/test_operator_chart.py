@@ -90,6 +90,8 @@ def test_the_operator_writes_nothing_of_the_users_but_status(documents):
     for rule in rules(documents):
         if {"runtimedeployments", "modelroutes"} & set(rule["resources"]):
             assert not WRITES & set(rule["verbs"])
+        for each in rule["resources"]:
+            assert not each.endswith("/status") or rule["verbs"] == ["patch"]
 
 
 def test_everything_that_has_a_namespace_names_it(documents):
