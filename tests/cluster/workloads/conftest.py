@@ -3,4 +3,8 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+HERE = Path(__file__).parent
+BESIDE = (HERE.parent / "operator", HERE.parent / "worker", HERE.parents[1] / "live" / "system")
+sys.path[:0] = [str(HERE), str(HERE.parent), *map(str, BESIDE)]
+
+from site_fixtures import opened, own_site, start_operator  # noqa: E402, F401 - fixtures
