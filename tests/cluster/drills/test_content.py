@@ -8,7 +8,6 @@ from drill import Otherwise, answered, decided, follows_behind, settled, shop, t
 from proxy import Answer, Asked, Fault
 from system_worker import eventually
 
-
 pytestmark = pytest.mark.timeout(180)
 
 

@@ -32,7 +32,7 @@ def opened() -> Iterator[ExitStack]:
 
 @pytest.fixture
 def start_operator(opened: ExitStack, tmp_path: Path) -> Callable[..., Operator]:
-    """Start operators of a site; each is stopped at the end, and its log must have no faults, if it may not complain."""
+    """Start operators of a site; each is stopped at the end, and its log has no faults unless it may complain."""
     number = count()
 
     def start(site: Site, *options: str, may_complain: bool = False) -> Operator:
