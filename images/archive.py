@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
-SKIPPED = frozenset({"tests", "test", "__pycache__.tmp"})
+SKIPPED = frozenset({"tests", "test"})
 
 
 @dataclass(frozen=True)
