@@ -27,7 +27,7 @@ def test_a_worker_that_runs_as_its_pod_says_makes_its_runtime_ready(own_site, st
     site.cluster.start_controllers()
     start_operator(site, "--worker-image", "localhost/worker:1", "--worker-role", site.rights.worker_role).leads()
     site.apply(a_runtime())
-    assert "0 of 1 pods are ready" in site.until("rtd", "demo", "Provisioned", "False", "PodsNotReady")["message"]
+    site.until("rtd", "demo", "Provisioned", "False", "PodsNotReady")
     (first,) = eventually(lambda: pods_of(site), "the Deployment made a pod")
     running = RunningPod(site.cluster, first, tmp_path)
     opened.callback(running.stop)
