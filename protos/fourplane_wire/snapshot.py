@@ -1,12 +1,12 @@
 """Snapshots to bytes and back: what a compiler writes and what a worker takes."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import pairwise
 
 from fourplane.v1 import snapshot_pb2 as pb
-from fourplane_core.control.snapshot import Digest, Pool, Route, Runtime, Snapshot
+from fourplane_core.control.snapshot import Digest, Pool, PoolName, Route, Runtime, Snapshot
 from fourplane_wire import canonical, trie
 from fourplane_wire.entries import Value, encode_entry, entry_key
 from fourplane_wire.errors import SnapshotInvalidError
@@ -26,10 +26,30 @@ class Encoded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """The checked values of one shard."""
+    """The checked values of one shard, and what is checked of them in each snapshot that has it."""
 
     ref: ShardRef
     values: tuple[Value, ...]
+    pools: tuple[Pool, ...]
+    routes: tuple[Route, ...]
+    claims: Mapping[tuple[str, str], Route]
+    """By public model and version."""
+    backends: frozenset[tuple[PoolName, str, bool]]
+    """Pool and model of every backend, and whether they are said to be there."""
+
+    @classmethod
+    def of(cls, ref: ShardRef, values: Iterable[Value]) -> "Part":
+        """Sort values."""
+        found = tuple(values)
+        routes = tuple(value for value in found if isinstance(value, Route))
+        return cls(
+            ref=ref,
+            values=found,
+            pools=tuple(value for value in found if isinstance(value, Pool)),
+            routes=routes,
+            claims={(route.model, route.version): route for route in routes},
+            backends=frozenset((one.pool, one.model, one.resolved) for route in routes for one in route.backends),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +96,7 @@ def decode_shard(ref: ShardRef, data: bytes) -> Part:
     for before, after in pairwise(message.entries):
         if before.key >= after.key:
             raise SnapshotInvalidError(f"{where} has {before.key!r} before {after.key!r}; keys are in order, each once")
-    part = Part(ref=ref, values=tuple(value_of(entry) for entry in message.entries))
+    part = Part.of(ref, map(value_of, message.entries))
     _check_place(part)
     return part
 
@@ -97,17 +117,17 @@ def decode_snapshot(manifest: bytes, shards: Mapping[str, bytes], reuse: Mapping
     """
     read = decode_manifest(manifest)
     parts = {ref.sha256: _part(ref, shards, reuse or {}) for ref in read.shards}
-    values = [value for part in parts.values() for value in part.values]
-    runtimes = [value for value in values if isinstance(value, Runtime)]
+    runtimes = [value for part in parts.values() for value in _frame(part) if isinstance(value, Runtime)]
     if len(runtimes) != 1 or runtimes[0].name != read.runtime:
         raise SnapshotInvalidError(f"the shards do not hold the runtime {read.runtime!r} that the manifest names")
     snapshot = Snapshot(
         digest=canonical.digest_of(manifest),
         runtime=runtimes[0],
-        pools=tuple(value for value in values if isinstance(value, Pool)),
-        routes=tuple(value for value in values if isinstance(value, Route)),
+        pools=tuple(pool for part in parts.values() for pool in part.pools),
+        routes=tuple(route for part in parts.values() for route in part.routes),
     )
-    _check_routes(snapshot)
+    if not _agree(snapshot, parts.values()):
+        _check_routes(snapshot)
     return Decoded(snapshot=snapshot, manifest=read, parts=parts)
 
 
@@ -116,7 +136,7 @@ def _part(ref: ShardRef, shards: Mapping[str, bytes], reuse: Mapping[str, Part])
     if known is not None:
         if known.ref == ref:
             return known
-        part = Part(ref=ref, values=known.values)
+        part = replace(known, ref=ref)
         if (known.ref.size_bytes, known.ref.entries) == (ref.size_bytes, ref.entries):
             _check_place(part)
             return part
@@ -131,6 +151,23 @@ def _check_place(part: Part) -> None:
         key = entry_key(value)
         if not trie.is_below(trie.path_of(key), part.ref.prefix):
             raise SnapshotInvalidError(f"entry {key!r} does not belong into the shard at {part.ref.prefix!r}")
+
+
+def _frame(part: Part) -> Iterable[Value]:
+    """Return what is no route, or more: a shard of routes alone need not be looked through."""
+    return part.values if len(part.values) > len(part.routes) else ()
+
+
+def _agree(snapshot: Snapshot, parts: Iterable[Part]) -> bool:
+    """Tell whether routes fit together and to the pools: what `_check_routes` says, without a look at each route."""
+    models = {(pool.name, model.name) for pool in snapshot.pools for model in pool.models}
+    claims: dict[tuple[str, str], Route] = {}
+    backends: set[tuple[PoolName, str, bool]] = set()
+    for part in parts:
+        claims.update(part.claims)
+        backends |= part.backends
+    resolved = all(there == ((pool, model) in models) for pool, model, there in backends)
+    return resolved and len(claims) == len(snapshot.routes)
 
 
 def _check_routes(snapshot: Snapshot) -> None:

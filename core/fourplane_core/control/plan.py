@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from fourplane_core.control import routing
-from fourplane_core.control.snapshot import Backend, Digest, Limits, Model, Pool, PoolName, Route, Snapshot
+from fourplane_core.control.snapshot import Backend, Limits, Model, Pool, PoolName, Route, Snapshot
 from fourplane_core.outcomes import Outcome, Refusal
 
 Metadata: TypeAlias = Callable[[str], bytes | None]
@@ -27,9 +27,8 @@ class Facts:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Plan:
-    """Where a message goes and under which bounds; one object per (snapshot, route, backend), compared by identity."""
+    """Where a message goes and under which bounds; compared by identity, and shared by snapshots that agree on it."""
 
-    digest: Digest
     route: Route
     backend: Backend
     pool: Pool | None
@@ -114,21 +113,34 @@ _UNAUTHENTICATED = Refusal(
 )
 
 
-def prepare(snapshot: Snapshot) -> Planner:
-    """Make every plan of a snapshot."""
+def prepare(snapshot: Snapshot, before: Planner | None = None) -> Planner:
+    """Make every plan of a snapshot; plans of the one before are used again where nothing about them changed."""
+    known = before.routes if before is not None and _has_frame_of(snapshot, before.snapshot) else {}
     pools: dict[PoolName, tuple[Pool, Mapping[str, Model]]] = {
         pool.name: (pool, {model.name: model for model in pool.models}) for pool in snapshot.pools
     }
     routes: dict[tuple[str, str], RoutePlans] = {}
     for route in snapshot.routes:
-        alone = sum(backend.weight > 0 for backend in route.backends) == 1
-        plans = tuple(_plan(snapshot, route, backend, pools, alone) for backend in route.backends)
-        only = next((plan for plan in plans if plan.alone), None)
-        routes[route.model, route.version] = RoutePlans(route=route, plans=plans, only=only)
-    for (model, version), found in sorted(routes.items(), key=lambda item: _age(item[0][1])):
-        if version and routes.get((model, ""), found).route.version:
+        key = route.model, route.version
+        found = known.get(key)
+        routes[key] = found if found is not None and found.route is route else _route_plans(snapshot, route, pools)
+    versioned = [item for item in routes.items() if item[0][1]]
+    for (model, _), found in sorted(versioned, key=lambda item: _age(item[0][1])):
+        if routes.get((model, ""), found).route.version:
             routes[model, ""] = found
     return Planner(snapshot=snapshot, routes=routes)
+
+
+def _has_frame_of(snapshot: Snapshot, before: Snapshot) -> bool:
+    return (snapshot.runtime.limits, snapshot.pools) == (before.runtime.limits, before.pools)
+
+
+def _route_plans(
+    snapshot: Snapshot, route: Route, pools: Mapping[PoolName, tuple[Pool, Mapping[str, Model]]]
+) -> RoutePlans:
+    alone = sum(backend.weight > 0 for backend in route.backends) == 1
+    plans = tuple(_plan(snapshot, route, backend, pools, alone) for backend in route.backends)
+    return RoutePlans(route=route, plans=plans, only=next((plan for plan in plans if plan.alone), None))
 
 
 def _age(version: str) -> tuple[int, int, str]:
@@ -147,7 +159,6 @@ def _plan(
     limits = snapshot.runtime.limits
     name = f"{backend.pool}\0{backend.model}\0{backend.version}"
     return Plan(
-        digest=snapshot.digest,
         route=route,
         backend=backend,
         pool=pool if model is not None else None,

@@ -1,5 +1,7 @@
 """Laws of the plan: it is total, and it says where a message goes and under which bounds."""
 
+from dataclasses import replace
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -99,6 +101,37 @@ def test_a_plan_is_total(several, anonymous, asked):
     assert answer.pool is POOL
     assert answer.model is POOL.models[0]
     assert 0 < answer.deadline_ms <= LIMITS.max_deadline_ms
+
+
+distinct = st.lists(routes, max_size=6, unique_by=lambda route: (route.model, route.version))
+
+
+@given(st.data(), distinct, st.booleans(), any_facts)
+def test_plans_that_are_used_again_decide_as_new_ones_would(data, several, same_limits, asked):
+    before = prepare(a_snapshot(several, LIMITS if same_limits else replace(LIMITS, max_deadline_ms=7)))
+    kept = data.draw(st.lists(st.sampled_from(several), unique_by=id)) if several else []
+    taken = {(route.model, route.version) for route in kept}
+    added = [route for route in data.draw(distinct) if (route.model, route.version) not in taken]
+    snapshot = a_snapshot([*kept, *added], LIMITS)
+    again, anew = prepare(snapshot, before).plan(asked), prepare(snapshot).plan(asked)
+    assert fields_of(again) == fields_of(anew)
+
+
+def test_plans_of_what_did_not_change_are_used_again():
+    kept, edited = a_route("r"), a_route("s")
+    before = prepare(a_snapshot([kept, edited], LIMITS))
+    after = prepare(a_snapshot([kept, replace(edited, deadline_ms=5)], LIMITS), before)
+    assert after.plan(facts("r")) is before.plan(facts("r"))
+    assert after.plan(facts("s")).deadline_ms == 5
+
+
+def a_snapshot(several, limits):
+    runtime = Runtime(name="default/demo", anonymous=True, limits=limits)
+    return Snapshot(digest=Digest("sha256:0"), runtime=runtime, pools=(POOL,), routes=tuple(several))
+
+
+def fields_of(answer):
+    return answer if isinstance(answer, Refusal) else {name: getattr(answer, name) for name in Plan.__slots__}
 
 
 @given(st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1), st.binary(min_size=1))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from fourplane_core.control.plan import Metadata, Plan, Planner
-from fourplane_core.control.snapshot import PoolName
+from fourplane_core.control.snapshot import Digest, PoolName
 from fourplane_core.outcomes import Refusal
 from fourplane_http2 import encode
 from fourplane_wire import oip
@@ -18,15 +18,16 @@ if TYPE_CHECKING:
 
 
 class Target:
-    """A plan and everything about it that can be encoded once."""
+    """A plan under one snapshot, and everything about it that can be encoded once."""
 
     __slots__ = (
-        "answer_suffix", "decoupled", "engine_name", "plan", "pool", "public_name", "request_suffix", "response_suffix",
-        "series", "where",
+        "answer_suffix", "decoupled", "digest", "engine_name", "plan", "pool", "public_name", "request_suffix",
+        "response_suffix", "series", "where",
     )  # fmt: skip
 
-    def __init__(self, plan: Plan, pool: Pool, series: Series) -> None:
+    def __init__(self, digest: Digest, plan: Plan, pool: Pool, series: Series) -> None:
         """Encode what the plan decided."""
+        self.digest = digest
         route, backend = plan.route, plan.backend
         self.plan = plan
         self.pool = pool
@@ -50,7 +51,7 @@ def where_block(targets: tuple[Target, ...]) -> bytes:
     plans = [target.plan for target in targets]
     return encode(
         (
-            (b"x-fourplane-digest", joined([plan.digest for plan in plans])),
+            (b"x-fourplane-digest", joined([target.digest for target in targets])),
             (b"x-fourplane-route", joined([plan.route.name for plan in plans])),
             (b"x-fourplane-pool", joined([plan.backend.pool for plan in plans])),
             (b"x-fourplane-backend", joined([_backend(plan) for plan in plans])),
@@ -99,5 +100,5 @@ class Serving:
         target = self._targets.get(plan)
         if target is None:
             series = self._cells.series(plan.route.name, plan.backend.pool, _backend(plan))
-            target = self._targets[plan] = Target(plan, self._pools[plan.backend.pool], series)
+            target = self._targets[plan] = Target(self.digest, plan, self._pools[plan.backend.pool], series)
         return target

@@ -80,7 +80,7 @@ class Streaming(Merging):
 
     def digest(self) -> str:
         """Return the digests that the stream's requests were planned under."""
-        return ",".join(dict.fromkeys(target.plan.digest for target in self._told)) or super().digest()
+        return ",".join(dict.fromkeys(target.digest for target in self._told)) or super().digest()
 
     # From the client.
 

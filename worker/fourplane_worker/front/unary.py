@@ -55,7 +55,7 @@ class Unary(Exchange):
 
     def digest(self) -> str:
         """Return the digest that the call was planned under."""
-        return super().digest() if self.target is None else self.target.plan.digest
+        return super().digest() if self.target is None else self.target.digest
 
     # From the client.
 

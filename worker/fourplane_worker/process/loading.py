@@ -22,6 +22,7 @@ class Loader:
         self.keyring = keyring
         """What later snapshots are verified with."""
         self._parts: Mapping[str, Part] = {}
+        self._planner: Planner | None = None
 
     def load(self, offer: Offer) -> Planner:
         """Return a snapshot's plans, or raise a StoreError; blocks, so run it in a thread.
@@ -31,8 +32,8 @@ class Loader:
         gc.disable()
         try:
             decoded = snapshots.read(self._state, Digest(offer.digest), self.keyring, self._parts)
-            planner = prepare(decoded.snapshot)
+            planner = prepare(decoded.snapshot, self._planner)
         finally:
             gc.enable()
-        self._parts = decoded.parts
+        self._parts, self._planner = decoded.parts, planner
         return planner
