@@ -122,7 +122,7 @@ class Publisher:
         missing = [name for name in encoded.shards if object_name(f"sha256:{name}") not in there]
         if not missing and object_name(encoded.digest) in there:
             return False
-        log.warning("parts of the active snapshot of %s are missing: storing them again", self.runtime)
+        log.warning("what is stored of the active snapshot of %s is not all there: storing it again", self.runtime)
         await self._store(owner, encoded, provenance, missing)
         return True
 

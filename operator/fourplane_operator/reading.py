@@ -27,6 +27,8 @@ class Stored:
     snapshot: Snapshot
     shards: frozenset[str]
     """SHA-256 of each."""
+    signers: frozenset[str]
+    """Ids of the keys that vouch for it."""
 
 
 async def read_snapshot(cluster: Cluster, keyring: Keyring, namespace: str, digest: Digest) -> Stored:
@@ -44,7 +46,8 @@ async def read_snapshot(cluster: Cluster, keyring: Keyring, namespace: str, dige
 
     names = [ref.sha256 for ref in decode_manifest(manifest).shards]
     data = await asyncio.gather(*(shard(name) for name in names))
-    return Stored(decode_snapshot(manifest, dict(zip(names, data, strict=True))).snapshot, frozenset(names))
+    snapshot = decode_snapshot(manifest, dict(zip(names, data, strict=True))).snapshot
+    return Stored(snapshot, frozenset(names), frozenset(one.key_id for one in signed.signatures))
 
 
 def is_vouched_for(found: Object, digest: Digest, key: SigningKey) -> bool:

@@ -179,6 +179,9 @@ class Unit:
     async def _begin(self) -> None:
         """Take over, and compile against the last good snapshot; all resources were listed before."""
         stored = await self.publisher.begin(self._owner(), self._newest_served)
+        ours = {key.public.key_id for key in self.around.access.keys}
+        if self.publisher.active is not None and not (stored and ours <= stored.signers):
+            self.check(frozenset())  # what is active is signed anew before a key that vouches for it goes
         if self.compilation.deployment is None and not self.compilation.routes:
             self.compilation = blank(self.runtime, stored.snapshot if stored else None)
         if stored is not None:
