@@ -28,6 +28,8 @@ class Known:
     standing: tuple[Condition, ...]
     told: Mapping[str, Any]
     """The rest of what stands in its status."""
+    is_going: bool = False
+    """Whether it is deleted, and waits for what depends on it."""
 
 
 @dataclass(slots=True)
@@ -65,11 +67,11 @@ class Gathered:
                 self.stirred.setdefault(before.runtime, set()).add(ref)
                 self.wake(before.runtime)
             return
-        resource = _parsed(document)
+        resource, is_going = _parsed(document), "deletionTimestamp" in metadata
         runtime = _runtime(resource, document, before)
         if before is not None and before.runtime != runtime:
             self._wait(before.runtime, ref, None)
-        self.known[ref] = Known(uid, generation, version, runtime, self._standing(status), told)
+        self.known[ref] = Known(uid, generation, version, runtime, self._standing(status), told, is_going)
         self._wait(runtime, ref, resource)
 
     def lost(self, document: Object) -> None:

@@ -209,8 +209,10 @@ class Unit:
         self._changed += [source for ref in edited if (source := self._source(ref)) is not None]
 
     def _note_resource(self, changes: Changes) -> None:
-        if self.ref in changes.deletes:
+        known = self.around.gathered.known.get(self.ref)
+        if known is None or known.is_going:  # what it made goes first, and must not be made again
             self.making.ask(None)
+            return
         for one in changes.upserts:
             if isinstance(one, RuntimeDeployment):
                 self.making.ask(one)
