@@ -102,8 +102,8 @@ cluster-tools: ## Find or build etcd, kube-apiserver and the like, and helm; fro
 	@tools/cluster.sh >/dev/null
 	@tools/node.sh helm >/dev/null
 
-e2e: setup cluster-tools node-tools ## Install the charts and serve from pods: on a node of our own, or on E2E_KUBECONFIG=FILE
-	@[ -n "$(E2E_KUBECONFIG)" ] || $(PY) images/assemble.py >/dev/null
+e2e: setup cluster-tools $(if $(E2E_KUBECONFIG)$(E2E_KIND),,node-tools) ## Serve from pods: on a node of our own, or with E2E_KUBECONFIG=FILE or E2E_KIND=1
+	@$(if $(E2E_KUBECONFIG),:,$(PY) images/assemble.py >/dev/null)
 	tools/e2e.sh $(PYTEST) e2e
 
 node-tools: ## Find or build what a node of the end-to-end test needs, as root on Debian

@@ -27,6 +27,8 @@ def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     folder = tmp_path_factory.mktemp("e2e")
     for found, volume in given(folder) if os.environ.get("E2E_KUBECONFIG") else built(folder):
         for name in (OPERATORS, RUNTIMES):
+            if found.kubectl("get", "namespace", name, "--ignore-not-found", "--output=name"):
+                pytest.exit(f"the namespace {name} is there already: what is in it is not ours to remove", 1)
             found.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": RESTRICTED}})
         models.put(found, volume)
         yield found

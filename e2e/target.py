@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-OPERATORS = "fourplane-system"
-RUNTIMES = "shop"
+OPERATORS = "fourplane-e2e"
+RUNTIMES = "fourplane-e2e-shop"
 PATIENCE = "180s"
 
 
