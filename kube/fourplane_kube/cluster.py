@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Self, TypeAlias
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from kubernetes.aio.client import Configuration
@@ -39,6 +40,7 @@ class Cluster:
         """Take where it is and who we are; nothing is sent yet."""
         self.configuration = configuration
         self._trust = trust
+        self._proxy = configuration.proxy or _proxy(configuration.host)
         self.requests: Counter[tuple[str, str]] = Counter()
         """How many were sent, by method and kind."""
         self.written_bytes = 0
@@ -47,9 +49,7 @@ class Cluster:
     async def __aenter__(self) -> Self:
         """Open the connection pool."""
         connector = aiohttp.TCPConnector(ssl=self._trust, limit=0)
-        self._session = aiohttp.ClientSession(
-            connector=connector, trust_env=True, read_bufsize=_LONGEST_LINE, auto_decompress=True
-        )
+        self._session = aiohttp.ClientSession(connector=connector, read_bufsize=_LONGEST_LINE, auto_decompress=True)
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -170,7 +170,7 @@ class Cluster:
                 data=data,
                 headers=headers,
                 timeout=patience,
-                proxy=self.configuration.proxy,
+                proxy=self._proxy,
                 server_hostname=self.configuration.tls_server_name,
             ) as answer:
                 if answer.status >= 400:
@@ -188,6 +188,12 @@ class Cluster:
             if setting["in"] == "header":
                 headers[setting["key"]] = setting["value"]
         return headers
+
+
+def _proxy(host: str) -> str | None:
+    """Return the proxy that the environment names for a host, once: the session would also read ~/.netrc each time."""
+    where = urlsplit(host)
+    return None if proxy_bypass(where.hostname or "") else getproxies().get(where.scheme)
 
 
 async def _events(answer: aiohttp.ClientResponse, what: str) -> AsyncIterator[Object]:

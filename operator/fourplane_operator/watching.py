@@ -129,7 +129,22 @@ def _settings() -> kopf.OperatorSettings:
     settings.watching.chunk_size = 500
     settings.queueing.idle_timeout = 1.0  # a task for each object that was heard of: let 10,000 of them go soon
     settings.networking.error_backoffs = _Endless()
+    settings.persistence.diffbase_storage = _NoDiffs()
     return settings
+
+
+class _NoDiffs(kopf.DiffBaseStorage):
+    """Keeps kopf from copying each object to see what changed in it: nobody asks for that here."""
+
+    def build(self, **_: Any) -> kopf.BodyEssence:
+        """Return nothing."""
+        return kopf.BodyEssence()
+
+    def fetch(self, **_: Any) -> None:
+        """Return nothing."""
+
+    def store(self, **_: Any) -> None:
+        """Write nothing."""
 
 
 class _Endless:
