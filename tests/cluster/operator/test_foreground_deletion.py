@@ -1,8 +1,10 @@
+import pytest
 from acting_operator import NOWHERE
 from system_runtime import a_runtime
 from system_worker import eventually
 
 
+@pytest.mark.timeout(150)
 def test_a_runtime_that_is_deleted_in_the_foreground_goes_with_all_that_it_made(own_site, start_operator):
     own_site.cluster.start_controllers()
     start_operator(own_site, "--worker-image", "fourplane:none")
