@@ -214,7 +214,7 @@ class Term:
             try:
                 await self._list_all()
                 await self._look_around()
-                for namespace in {unit.runtime.partition("/")[0] for unit in self.units.values()}:
+                for namespace in self._namespaces:
                     await self._heal(namespace)
             except (KubeError, NotLeadingError) as error:
                 log.warning("a listing failed, the next one comes: %s", error)
@@ -224,6 +224,12 @@ class Term:
             await asyncio.wait_for(self._relisted.wait(), self.tools.settings.resync_s)
             await asyncio.sleep(_AFTER_LISTING_S)
         self._relisted.clear()
+
+    @property
+    def _namespaces(self) -> set[str]:
+        """Return the namespaces of runtimes; a route may name one that is not watched."""
+        named, watched = {runtime.partition("/")[0] for runtime in self.units}, self.tools.settings.namespaces
+        return named & {*watched} if watched else named
 
     async def _heal(self, namespace: str) -> None:
         found = [await self.tools.cluster.list_metadata(kind, namespace) for kind in (CONFIG_SHARD, CONFIG_SNAPSHOT)]
@@ -236,8 +242,7 @@ class Term:
         collectors: dict[str, Collector] = {}
         while True:
             await asyncio.sleep(self.tools.settings.collect_s)
-            namespaces = {unit.runtime.partition("/")[0] for unit in self.units.values()}
-            for namespace in namespaces:
+            for namespace in self._namespaces:
                 if any(one.needs_unknown and one.runtime.startswith(f"{namespace}/") for one in self.units.values()):
                     continue
                 collector = collectors.setdefault(namespace, self._collector(namespace))

@@ -52,6 +52,8 @@ class Unit:
     """Whether somebody awaits `run`."""
     _bell: asyncio.Event = field(default_factory=asyncio.Event)
     _begun: bool = False
+    _has_taken_over: bool = False
+    """Whether there was a runtime to take over when this began."""
     _suspect: int = 0
     """Newest resourceVersion of the activation that an event told of."""
     _changed: list[Source] = field(default_factory=list)
@@ -133,7 +135,7 @@ class Unit:
 
     async def step(self) -> None:
         """Gather, decide, act, once."""
-        if not self._begun or self._is_overtaken:
+        if not self._begun or self._is_overtaken or (not self._has_taken_over and self._owner()):
             await self._begin()
         await self._compile()
         self._look_for_damage()
@@ -178,7 +180,10 @@ class Unit:
 
     async def _begin(self) -> None:
         """Take over, and compile against the last good snapshot; all resources were listed before."""
-        stored = await self.publisher.begin(self._owner(), self._newest_served)
+        owner = self._owner()
+        # Without a runtime nothing is decided; its namespace may be one that this operator may not look into.
+        stored = await self.publisher.begin(owner, self._newest_served) if owner else None
+        self._has_taken_over = bool(owner)
         ours = {key.public.key_id for key in self.around.access.keys}
         if self.publisher.active is not None and not (stored and ours <= stored.signers):
             self.check(frozenset())  # what is active is signed anew before a key that vouches for it goes

@@ -6,6 +6,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 TESTS = HERE.parents[1]
 sys.path[:0] = [
+    str(HERE),
     *(str(HERE.parent / folder) for folder in ("drills", "", "operator", "worker")),
     *(str(TESTS / "live" / folder) for folder in ("system", "conformance", "")),
 ]
