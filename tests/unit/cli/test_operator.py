@@ -1,0 +1,39 @@
+"""`fourplane operator` up to the moment when it would connect."""
+
+import pytest
+from cli_folders import run
+
+WATCH = ("--namespace", "models")
+
+
+def test_help_says_what_it_writes_and_shows_examples():
+    said = run("operator", "--help").output
+    for part in ("ConfigSnapshots", "Examples:", "--signing-key-secret", "--lease-duration", "Exit codes:"):
+        assert part in said
+
+
+@pytest.mark.parametrize(
+    ("given", "remedy"),
+    [
+        ((), "--namespace NAME, as often as needed, or --all-namespaces"),
+        ((*WATCH, "--all-namespaces", "--signing-key", "k"), "--namespace NAME, as often as needed"),
+        (WATCH, "either --signing-key FILE or --signing-key-secret NAME"),
+        ((*WATCH, "--signing-key", "k", "--signing-key-secret", "s"), "either --signing-key FILE"),
+        ((*WATCH, "--signing-key", "k", "--lease-duration", "2"), "2 is not in the range"),
+        ((*WATCH, "--signing-key", "k", "--lease-duration", "soon"), "not a valid integer"),
+    ],
+)
+def test_a_setting_that_can_not_work_is_told_with_its_remedy(given, remedy):
+    assert remedy in run("operator", *given, code=2).output
+
+
+@pytest.mark.parametrize("address", ["8013", "localhost", "localhost:many"])
+def test_an_address_that_is_none_is_told(address, tmp_path):
+    said = run("operator", *WATCH, "--signing-key", tmp_path / "k", "--metrics", address, code=2).output
+    assert f"--metrics {address}: write HOST:PORT" in said
+
+
+def test_a_kubeconfig_that_is_not_there_is_told(tmp_path):
+    missing = tmp_path / "kubeconfig"
+    options = (*WATCH, "--metrics", "off", "--signing-key", tmp_path / "k", "--kubeconfig", missing)
+    assert "--kubeconfig" in run("operator", *options, code=2).output
