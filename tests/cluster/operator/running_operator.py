@@ -1,11 +1,14 @@
 """`fourplane operator` as a process, under exactly the rights that the chart grants."""
 
+import copy
 import json
 import secrets
 import signal
 import subprocess
 import sys
+import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,17 +34,24 @@ COMMAND = (sys.executable, "-m", "fourplane_cli", "operator")
 class Site:
     """A namespace with the chart's rights in it, and a key that its operators sign with."""
 
-    def __init__(self, cluster: ControlPlane, namespace: str, folder: Path) -> None:
-        """Install the rights there: the namespace is the release's own and the only one that is watched."""
+    def __init__(self, cluster: ControlPlane, namespace: str, folder: Path, also: Sequence[str] = ()) -> None:
+        """Install the rights there: the namespace is the release's own, and watched with those that are so `also`."""
         self.cluster = cluster
         self.namespace = namespace
         self.folder = folder
-        self.rights: Rights = install_rights(cluster, namespace, watchNamespaces=[namespace])
+        self.rights: Rights = install_rights(cluster, namespace, watchNamespaces=[namespace, *also])
+        self.watched = [namespace, *also]
         self.key = folder / "signing.key"
         key = SigningKey(secrets.token_bytes(32))
         self.key.write_bytes(key.pem())
         self.public_key = folder / "signing.key.pub"
         self.public_key.write_bytes(key.public.pem())
+
+    def at(self, namespace: str) -> "Site":
+        """Return the same site, looked at in another namespace."""
+        there = copy.copy(self)
+        there.namespace = namespace
+        return there
 
     def apply(self, *documents: dict[str, Any]) -> None:
         """Apply resources on the server's side, as a pipeline would."""
@@ -106,7 +116,7 @@ class Operator:
         self.site = site
         self._log = log
         self._command = [
-            *(*COMMAND, "--namespace", site.namespace, "--signing-key", str(site.key)),
+            *(*COMMAND, *(f"--namespace={each}" for each in site.watched), "--signing-key", str(site.key)),
             *("--kubeconfig", str(site.rights.operator), "--lease-namespace", site.namespace),
             *("--lease-name", site.rights.lease, "--metrics", "127.0.0.1:0", *options),
         ]
@@ -129,6 +139,15 @@ class Operator:
         """Return its metrics now."""
         with urllib.request.urlopen(f"{self._pages}/metrics", timeout=PATIENCE_S) as answer:
             return Metrics(answer.read().decode())
+
+    def not_ready(self) -> str:
+        """Return why it is not ready; empty: it is."""
+        try:
+            with urllib.request.urlopen(f"{self._pages}/readyz", timeout=PATIENCE_S):
+                return ""
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.read().decode()
 
     def end(self, how: signal.Signals = signal.SIGTERM) -> int:
         """End it, and return its exit status."""
