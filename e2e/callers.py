@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from target import ROOT
@@ -13,11 +14,10 @@ CLIENT = ROOT / "examples" / "quickstart" / "client.py"
 LOAD = ROOT / "e2e" / "load.py"
 
 
-def tour(url: str) -> dict[str, Any]:
-    """Run the quickstart's client; return what it found."""
-    done = subprocess.run(
-        [sys.executable, str(CLIENT), "--url", url, "--json"], check=False, capture_output=True, text=True, timeout=120
-    )
+def tour(url: str, heldout: Path) -> dict[str, Any]:
+    """Run the quickstart's client with those images; return what it found."""
+    command = [sys.executable, str(CLIENT), f"--url={url}", f"--heldout={heldout}", "--json"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout)
 

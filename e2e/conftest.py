@@ -25,12 +25,13 @@ RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     """Give a cluster with two namespaces that take restricted pods alone, and the models in a claim."""
     folder = tmp_path_factory.mktemp("e2e")
+    quickstart = models.train(folder)
     for found, volume in given(folder) if os.environ.get("E2E_KUBECONFIG") else built(folder):
         for name in (OPERATORS, RUNTIMES):
             if found.kubectl("get", "namespace", name, "--ignore-not-found", "--output=name"):
                 pytest.exit(f"the namespace {name} is there already: what is in it is not ours to remove", 1)
             found.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": RESTRICTED}})
-        models.put(found, volume)
+        models.put(found, quickstart, volume)
         yield found
         if request.session.testsfailed:
             capture = request.config.pluginmanager.getplugin("capturemanager")

@@ -1,8 +1,11 @@
 """The quickstart's models, in a PersistentVolumeClaim: a Job copies them there from a ConfigMap."""
 
+import shutil
+import subprocess
 from base64 import b64encode
 from pathlib import Path
 
+import assemble
 from target import ROOT, RUNTIMES, Target
 
 QUICKSTART = ROOT / "examples" / "quickstart"
@@ -16,7 +19,15 @@ for source in sorted(pathlib.Path("/given").iterdir()):
 """
 
 
-def put(target: Target, folder: Path | None) -> None:
+def train(folder: Path) -> Path:
+    """Train the quickstart's models in a copy of it, and return that."""
+    copy = folder / "quickstart"
+    shutil.copytree(QUICKSTART, copy, ignore=shutil.ignore_patterns("*.onnx", "*.npz", "__pycache__"))
+    subprocess.run([assemble.models_python(), copy / "train.py"], check=True, stdout=subprocess.DEVNULL)
+    return copy
+
+
+def put(target: Target, quickstart: Path, folder: Path | None) -> None:
     """Fill the claim `models`; with a folder of the node, make a volume of it, else leave that to the cluster."""
     claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "64Mi"}}}
     if folder is not None:
@@ -32,15 +43,19 @@ def put(target: Target, folder: Path | None) -> None:
         target.apply({"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "models"}, "spec": volume})
     target.apply(
         {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "models"}, "spec": claim},
-        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "models"}, "binaryData": _files()},
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "models"},
+            "binaryData": _files(quickstart / "models"),
+        },
         {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "models"}, "spec": _job(target)},
     )
     target.wait("--for=condition=Complete", "job/models")
 
 
-def _files() -> dict[str, str]:
-    models = QUICKSTART / "models"
-    files = [path for path in models.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+def _files(models: Path) -> dict[str, str]:
+    files = [path for path in models.rglob("*") if path.is_file()]
     return {"...".join(path.relative_to(models).parts): b64encode(path.read_bytes()).decode() for path in files}
 
 

@@ -24,7 +24,7 @@ class Target:
 
     kubeconfig: Path
     home: Path
-    """A folder for what kubectl and helm remember."""
+    """A folder for what kubectl and helm remember, with the quickstart and its trained models in it."""
     programs: Mapping[str, Path]
     """kubectl and helm."""
     address: str
@@ -32,6 +32,11 @@ class Target:
     image: str
     triton_image: str
     pull_policy: str
+
+    @property
+    def heldout(self) -> Path:
+        """Images that the models were not trained with."""
+        return self.home / "quickstart" / "heldout.npz"
 
     def run(self, program: str, *arguments: str, stdin: str = "", within_s: float = 240) -> str:
         """Run kubectl or helm, and return what it prints."""

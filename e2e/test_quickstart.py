@@ -65,7 +65,7 @@ def test_the_operator_runs_restricted_and_leads(installed):
 
 
 def test_applied_resources_become_ready_and_serve_through_triton(applied):
-    found = tour(applied.url(WORKERS))
+    found = tour(applied.url(WORKERS), applied.heldout)
     assert found["accuracy"] > 0.8
     assert set(found["backends"]) == {"digits_v1", "digits_v2"}
     assert found["trailers"]["x-fourplane-digest"] == digest(applied)
@@ -115,7 +115,7 @@ def test_a_killed_operator_is_missed_by_nobody(applied):
         )
         after = set_weights(applied, 50, 50)
     assert found["failed"] == {}
-    assert tour(applied.url(WORKERS))["trailers"]["x-fourplane-digest"] == after
+    assert tour(applied.url(WORKERS), applied.heldout)["trailers"]["x-fourplane-digest"] == after
 
 
 def test_nobody_asked_for_what_the_chart_does_not_grant(applied):

@@ -78,12 +78,16 @@ def fourplane(cache: Path) -> Path:
 
 def triton(cache: Path) -> Path:
     """Assemble the image of Triton, installing it first where it is not in the cache."""
-    command = [sys.executable, "-m", "fourplane_worker.engine"]
-    python = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
-    installed = Path(python).parents[2]
+    installed = models_python().parents[2]
     key = _key((installed / "installed.json").read_bytes(), Path(__file__).read_bytes())
     engine = _cached(cache, "triton", key, lambda tree: _fill_triton(tree, installed))
     return _image(cache, "triton", (_python(cache), engine), "/usr/local/bin/tritonserver")
+
+
+def models_python() -> Path:
+    """Return the Python of the installed Triton's models, which also trains them; install it where it is not there."""
+    command = [sys.executable, "-m", "fourplane_worker.engine"]
+    return Path(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip())
 
 
 def _image(cache: Path, name: str, layers: tuple[Layer, ...], entrypoint: str) -> Path:
