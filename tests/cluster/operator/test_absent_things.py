@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 from acting_operator import nothing_behind
 from running_operator import Site
 from system_runtime import a_route
@@ -35,6 +36,7 @@ def test_an_operator_waits_for_its_definitions_and_takes_up_what_comes(own_clust
     site.until("mroute", "another", "Ready", "False", "NoWorkers")
 
 
+@pytest.mark.usefixtures("takes_rights")
 def test_nothing_is_compiled_while_something_can_not_be_listed(site, start_operator):
     """An operator that restarts must not drop the routes that it can't see."""
     operator = start_operator(site)
