@@ -65,6 +65,10 @@ class Judge:
     _unsettled: set[SourceRef] = field(default_factory=set)
     """Not Ready, when last looked at."""
     _answers: Answers = field(default_factory=Answers)
+    _basis: tuple[Compilation, Answers, frozenset[Digest]] | None = None
+    """What those who are not Ready were judged by: as long as it stands, only time makes a difference to them."""
+    _again: datetime | None = None
+    """When it does."""
 
     async def look(self, facts: Facts) -> datetime | None:
         """Offer the status of everyone for whom something is different; return when time alone makes a difference."""
@@ -72,18 +76,22 @@ class Judge:
         moved = affected.by_answers(before, self._answers, facts.compilation, self.held)
         self._let_go(facts)
         stirred = self.around.gathered.stirred.pop(self.runtime, set())
-        refs = {*self.edited, *self.touched, *self._unsettled, *moved, *stirred, SourceRef(RUNTIME, self.runtime)}
+        now = datetime.fromtimestamp(self.around.wall(), UTC)
+        basis = facts.compilation, self._answers, frozenset(self.held)
+        is_settled = basis == self._basis and (self._again is None or now < self._again)
+        waiting = () if is_settled else self._unsettled
+        refs = {*self.edited, *self.touched, *waiting, *moved, *stirred, SourceRef(RUNTIME, self.runtime)}
         urgent = self.edited.copy()
         self.edited.clear()
         self.touched.clear()
-        now = datetime.fromtimestamp(self.around.wall(), UTC)
-        looks = []
+        looks = [self._again] if is_settled and self._again is not None else []
         for index, ref in enumerate(refs):
             if (again := self._tell(ref, facts, now, urgent=ref in urgent)) is not None:
                 looks.append(again)
             if index % _AT_A_TIME == _AT_A_TIME - 1:
                 await asyncio.sleep(0)  # the Lease is renewed on this loop too
-        return min(looks, default=None)
+        self._basis, self._again = basis, min(looks, default=None)
+        return self._again
 
     async def _answered(self, facts: Facts) -> Answers:
         served = {one.acknowledged for one in facts.reports if one.acknowledged is not None}
