@@ -113,9 +113,10 @@ node-tools: ## Find or build what a node of the end-to-end test needs, as root o
 debian: ## Install the Debian packages that live tests use, or say which
 	@tools/debian.sh nginx nghttp2-client
 
-bench: setup tools debian ## Run the measurements in bench/, one after the other
+bench: setup tools cluster-tools debian ## Run the measurements in bench/, one after the other
 	$(PY) bench/compile_routes.py
 	$(PY) bench/front.py --document docs/performance.md
+	$(PY) bench/propagation.py --document docs/performance.md
 
 clean: ## Remove environments and caches of this checkout (what was built into the shared cache stays)
 	rm -rf -- "$(VENV)" "$(RUN_VENV)" "$(CHECKS)" .build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -22,10 +22,9 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
-from front import fake_engine
 from scale_resources import a_route, fill
 from scale_run import Bench
-from scale_site import NAMESPACE, Site, site, until
+from scale_site import NAMESPACE, Site, engine, site, until
 from scale_table import Figures, document, shown
 
 from fourplane_kube import connect
@@ -49,11 +48,11 @@ async def measure(routes: int, options: argparse.Namespace, say: Callable[[str],
     """Return the figures of one number of routes, on a control plane of its own."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="propagation-")))
-        engine = stack.enter_context(fake_engine())
+        port, pid = stack.enter_context(engine())
         here = stack.enter_context(site(folder))
         async with connect(here.cluster.admin) as cluster:
             begun = time.monotonic()
-            await fill(cluster, engine, routes)
+            await fill(cluster, port, routes)
             say(f"{routes} routes applied in {time.monotonic() - begun:.0f} s; load {os.getloadavg()[0]:.1f}")
             workers = stack.enter_context(here.workers(options.workers))
             await until(lambda: all(one.process.poll() is None and one.look() for one in workers), "workers start", 60)
@@ -65,7 +64,7 @@ async def measure(routes: int, options: argparse.Namespace, say: Callable[[str],
             say(f"edits: {found}")
             found |= {"kubectl_ms": kubectl_ms(here)}
             await bench.leave_one()
-            found |= await bench.stalls(max(3, options.edits // 3))
+            found |= await bench.stalls(pid, max(3, options.edits // 3))
             found |= {"rss_mb": operator.memory_mb("VmRSS"), "peak_mb": operator.memory_mb("VmHWM")}
             return Figures(routes=routes, workers=options.workers, edits=options.edits, found=found)
 

@@ -15,6 +15,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from proxies import free_port, wait_for_port
+
 from fourplane_wire.signing import SigningKey
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -179,6 +181,21 @@ class Site:
                 running.append(Worker(self, f"worker-{index}"))
                 stack.callback(running[-1].stop)
             yield running
+
+
+@contextmanager
+def engine() -> Iterator[tuple[int, int]]:
+    """Run the engine that does nothing; gives its port and its process."""
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, ROOT / "bench" / "fake_engine.py", "--port", str(port)], stdout=subprocess.DEVNULL
+    )
+    try:
+        wait_for_port(port, process)
+        yield port, process.pid
+    finally:
+        process.kill()
+        process.wait()
 
 
 @contextmanager

@@ -49,7 +49,8 @@ def shown(figures: Sequence[Figures]) -> list[str]:
     first = figures[0]
     about = (
         f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; "
-        f"{first.workers} workers of a supervisor and one process each; {first.edits} edits, one after the other."
+        f"{first.workers} workers of a supervisor and one process each; {first.edits} edits, one after the other. "
+        f"Requests beside swaps: {'at a raised priority' if first.found['raised'] else 'at no raised priority'}."
     )
     head = "| | " + " | ".join(f"{one.routes:,} routes" for one in figures) + " |"
     rows = [f"| {name} | " + " | ".join(form.format(**one.found) for one in figures) + " |" for name, form in ROWS]
