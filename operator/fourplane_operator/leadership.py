@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import random
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -147,7 +148,7 @@ class Leadership:
         self.transitions = int(before.get("leaseTransitions") or 0) + (0 if ours else 1)
         return {
             "holderIdentity": self._identity,
-            "leaseDurationSeconds": round(self._settings.duration_s),
+            "leaseDurationSeconds": math.ceil(self._settings.duration_s),
             "acquireTime": before["acquireTime"] if ours else self._now(),
             "renewTime": self._now(),
             "leaseTransitions": self.transitions,
