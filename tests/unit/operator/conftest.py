@@ -1,0 +1,7 @@
+"""Lets the tests of this folder import what they share."""
+
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "compiler")]
