@@ -101,6 +101,18 @@ def test_workers_roll_without_a_failed_call(applied):
     assert len(before - after) == 2
 
 
+def test_engines_roll_without_a_failed_call(applied):
+    (engines,) = applied.get("deployments", "--selector=app.kubernetes.io/component=engine")["items"]
+    name = engines["metadata"]["name"]
+    (old,) = applied.get("pods", "--selector=app.kubernetes.io/component=engine")["items"]
+    with calling(applied.url(WORKERS)) as found:
+        applied.kubectl("rollout", "restart", f"deployment/{name}")
+        applied.rolled_out(name)
+        applied.wait("--for=delete", f"pod/{old['metadata']['name']}")
+    assert found["failed"] == {}, found
+    assert sum(found["answered"].values()) > 100
+
+
 def old_template(target):
     """Return the hash of the template that is no longer wanted."""
     sets = target.get("replicasets", "--selector=app.kubernetes.io/component=worker")["items"]
