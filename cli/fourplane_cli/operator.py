@@ -118,13 +118,9 @@ def operator(**given: Any) -> None:
 
 async def _run(settings: OperatorSettings) -> None:
     stop = asyncio.Event()
-
-    def take_signals() -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
-
-    take_signals()
-    await Operator(settings, stop, take_signals).run()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await Operator(settings, stop).run()
 
 
 _OF_WORKLOADS = ("worker_image", "triton_image", "worker_role", "image_pull_policy", "image_pull_secrets")

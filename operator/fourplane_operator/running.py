@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable
 
 from fourplane_kube import Cluster, Kind, KubeError, Object, connect
 from fourplane_kube.following import backoff
@@ -27,11 +26,10 @@ _SETTLED_S = 60.0
 class Operator:
     """One operator process: `run` until `stop` is set."""
 
-    def __init__(self, settings: OperatorSettings, stop: asyncio.Event, take_signals: Callable[[], None]) -> None:
-        """Prepare; `take_signals` is called again after kopf took the signals of the process for itself."""
+    def __init__(self, settings: OperatorSettings, stop: asyncio.Event) -> None:
+        """Prepare."""
         self.settings = settings
         self._stop = stop
-        self._take_signals = take_signals
         self._metrics = Metrics()
         self._term: Term | None = None
         self._newest: dict[str, Revision] = {}
@@ -124,7 +122,7 @@ class Operator:
             await self._served(cluster)
             self._rewatch.clear()
             ready = asyncio.Event()
-            taking = asyncio.create_task(self._retake(ready))
+            noting = asyncio.create_task(self._note_watching(ready))
             begun = time.monotonic()
             try:
                 await watching.watch(
@@ -135,12 +133,11 @@ class Operator:
                 log.warning("watching ended, it begins anew: %s", error)
                 await asyncio.sleep(backoff(failures))
             finally:
-                taking.cancel()
+                noting.cancel()
                 self._is_watching = False
 
-    async def _retake(self, ready: asyncio.Event) -> None:
+    async def _note_watching(self, ready: asyncio.Event) -> None:
         await ready.wait()
-        self._take_signals()
         self._is_watching = True
 
     async def _served(self, cluster: Cluster) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -26,40 +27,57 @@ async def watch(
     namespaces: Sequence[str],
     heard: Heard,
     *,
-    owned: Sequence[Kind] = (),
-    labels: dict[str, str] | None = None,
     stop: asyncio.Event,
     ready: asyncio.Event,
 ) -> None:
-    """Tell of every event until `stop`; of `owned` kinds, of those objects that have the labels.
+    """Tell of every event until `stop`; `ready` is set when watching begins.
 
-    kopf takes the signals of the process for itself; `ready` is set when that is done. It goes on when the watch of
-    one kind failed for good, as it does where a definition was removed: here that raises WatchingError.
+    kopf goes on when the watch of one kind failed for good, as it does where a definition was removed: here that raises
+    WatchingError. It has a loop of its own, in a thread: when it ends it cancels all that runs on its loop.
     """
+    loop, halt = asyncio.get_running_loop(), threading.Event()
     registry = kopf.OperatorRegistry()
     for kind in WATCHED:
-        _on_event(registry, kind, heard, None)
-    for kind in owned:
-        _on_event(registry, kind, heard, labels)
+        _on_event(registry, kind, lambda *event: loop.call_soon_threadsafe(heard, *event))
     _login(registry, configuration)
-    with _failures(stop) as failures:
-        await _operate(registry, namespaces, stop, ready)
+    operating = _operate(registry, namespaces, halt, lambda: loop.call_soon_threadsafe(ready.set))
+    work: asyncio.Future[Any] = loop.run_in_executor(None, asyncio.run, operating)
+    stopping: asyncio.Future[Any] = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({work, stopping}, return_when="FIRST_COMPLETED")
+    finally:
+        halt.set()
+        stopping.cancel()
+        await asyncio.wait({work})
+    work.result()
+
+
+async def _operate(
+    registry: kopf.OperatorRegistry, namespaces: Sequence[str], halt: threading.Event, begun: Callable[[], Any]
+) -> None:
+    ready = asyncio.Event()
+    telling = asyncio.ensure_future(_tell(ready, begun))
+    try:
+        with _failures(halt) as failures:
+            await kopf.operator(
+                registry=registry,
+                settings=_settings(),
+                standalone=True,
+                namespaces=list(namespaces),
+                clusterwide=not namespaces,
+                stop_flag=halt,
+                ready_flag=ready,
+            )
+    finally:
+        halt.set()  # a thread of kopf's loop waits for it
+        telling.cancel()
     if failures:
         raise WatchingError(failures[0])
 
 
-async def _operate(
-    registry: kopf.OperatorRegistry, namespaces: Sequence[str], stop: asyncio.Event, ready: asyncio.Event
-) -> None:
-    await kopf.operator(
-        registry=registry,
-        settings=_settings(),
-        standalone=True,
-        namespaces=list(namespaces),
-        clusterwide=not namespaces,
-        stop_flag=stop,
-        ready_flag=ready,
-    )
+async def _tell(ready: asyncio.Event, begun: Callable[[], Any]) -> None:
+    await ready.wait()
+    begun()
 
 
 class WatchingError(Exception):
@@ -69,7 +87,7 @@ class WatchingError(Exception):
 class _Failures(logging.Handler):
     """Hears from kopf's log, which alone tells it, that a task of kopf failed; then everything is to stop."""
 
-    def __init__(self, stop: asyncio.Event) -> None:
+    def __init__(self, stop: threading.Event) -> None:
         super().__init__(logging.ERROR)
         self.heard: list[str] = []
         self._stop = stop
@@ -81,7 +99,7 @@ class _Failures(logging.Handler):
 
 
 @contextmanager
-def _failures(stop: asyncio.Event) -> Iterator[list[str]]:
+def _failures(stop: threading.Event) -> Iterator[list[str]]:
     handler = _Failures(stop)
     kopfs = logging.getLogger("kopf")
     kopfs.addHandler(handler)
@@ -91,14 +109,13 @@ def _failures(stop: asyncio.Event) -> Iterator[list[str]]:
         kopfs.removeHandler(handler)
 
 
-def _on_event(registry: kopf.OperatorRegistry, kind: Kind, heard: Heard, labels: dict[str, str] | None) -> None:
+def _on_event(registry: kopf.OperatorRegistry, kind: Kind, heard: Callable[[Kind, str, Object], Any]) -> None:
     group, _, version = kind.api_version.rpartition("/")
 
     async def handle(event: Any, **_: Any) -> None:
         heard(kind, event["type"] or "", event["object"])
 
-    labelled: Any = {key: value or kopf.PRESENT for key, value in labels.items()} if labels else None
-    kopf.on.event(group, version, kind.plural, registry=registry, id=f"saw-{kind.plural}", labels=labelled)(handle)
+    kopf.on.event(group, version, kind.plural, registry=registry, id=f"saw-{kind.plural}")(handle)
 
 
 def _login(registry: kopf.OperatorRegistry, configuration: Configuration) -> None:
@@ -122,6 +139,7 @@ def _login(registry: kopf.OperatorRegistry, configuration: Configuration) -> Non
 
 def _settings() -> kopf.OperatorSettings:
     logging.getLogger("kopf").setLevel(logging.WARNING)  # it tells of each event that it hands over
+    logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)  # it misses signals, which are not for it
     settings = kopf.OperatorSettings()
     settings.posting.enabled = False
     settings.scanning.disabled = True  # our kinds are there when we start: no rights on definitions are needed
