@@ -44,7 +44,7 @@ ask: ## Send the quickstart's requests again, to the one that runs
 	@"$(RUN_VENV)/bin/python" -m fourplane_cli quickstart --ask
 
 test: ## Everything that must pass before a commit lands, from nothing installed; says the time of each phase
-	@tools/phases.sh "$(MAKE)" debian setup tools cluster-tools -- lint types generated unit live cluster
+	@tools/phases.sh "$(MAKE)" debian setup tools cluster-tools -- lint types generated unit live cluster e2e
 
 check: ## The quick part of `test`: what to run before a commit
 	@tools/phases.sh "$(MAKE)" setup -- lint types unit

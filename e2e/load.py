@@ -1,7 +1,7 @@
 """Callers that never give up: load.py URL; asks until its standard input ends, then prints one JSON object.
 
-Each caller has a connection of its own and tries nothing twice: what fails has failed. gRPC by itself, as with every stock
-client, sends again only what it had not sent when the server announced its end.
+Each caller has a connection of its own and tries nothing twice: what fails has failed. As with every stock client, gRPC
+itself sends again only what it had not sent yet when the server announced its end.
 """
 
 import json
