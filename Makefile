@@ -17,7 +17,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 RUN_VENV := .venv-run
 SCRIPTS := tools/*.sh gitops/example/*.sh .ci/run
-YAMLLINT := .yamllint docs $(wildcard crds) $(wildcard examples) $(wildcard charts) gitops protos/buf.yaml
+YAMLLINT := .yamllint docs $(wildcard crds) $(wildcard examples) $(wildcard charts) e2e gitops protos/buf.yaml
 
 export XDG_CACHE_HOME PYTHON
 export RUFF_CACHE_DIR := $(CHECKS)/ruff

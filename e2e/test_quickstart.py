@@ -18,16 +18,27 @@ DIGITS = ROOT / "examples" / "quickstart" / "digits.yaml"
 def installed(target):
     """Install the charts."""
     target.install("fourplane-crds", OPERATORS)
+    install_operators(target, 1)
+    return target
+
+
+def install_operators(target, replicas):
     repository, _, tag = target.image.rpartition(":")
     target.install(
         "fourplane",
         OPERATORS,
+        replicas=replicas,
         watchNamespaces=[RUNTIMES],
         image={"repository": repository, "tag": tag, "pullPolicy": target.pull_policy},
         tritonImage=target.triton_image,
         resources={"requests": {"cpu": "100m", "memory": "128Mi"}},
     )
-    return target
+
+
+def leader(target):
+    """Return the name of the operator's pod that leads."""
+    holder = target.get("lease", "fourplane", namespace=OPERATORS)["spec"]["holderIdentity"]
+    return holder.rpartition("_")[0]
 
 
 @pytest.fixture(scope="module")
@@ -59,9 +70,8 @@ def set_weights(target, first, second):
 
 
 def test_the_operator_runs_restricted_and_leads(installed):
-    lease = installed.get("lease", "fourplane", namespace=OPERATORS)
     (pod,) = installed.get("pods", "--selector=app.kubernetes.io/component=operator", namespace=OPERATORS)["items"]
-    assert lease["spec"]["holderIdentity"].startswith(pod["metadata"]["name"])
+    assert leader(installed) == pod["metadata"]["name"]
 
 
 def test_applied_resources_become_ready_and_serve_through_triton(applied):
@@ -128,6 +138,16 @@ def test_a_killed_operator_is_missed_by_nobody(applied):
         after = set_weights(applied, 50, 50)
     assert found["failed"] == {}
     assert tour(applied.url(WORKERS), applied.heldout)["trailers"]["x-fourplane-digest"] == after
+
+
+def test_a_second_operator_takes_over(applied):
+    install_operators(applied, 2)
+    first = leader(applied)
+    with calling(applied.url(WORKERS)) as found:
+        applied.kubectl("delete", "pod", first, "--force", namespace=OPERATORS)
+        set_weights(applied, 30, 70)
+    assert leader(applied) != first
+    assert found["failed"] == {}
 
 
 def test_nobody_asked_for_what_the_chart_does_not_grant(applied):

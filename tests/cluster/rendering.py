@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,11 @@ def helm() -> Path:
     return Path(found.stdout.strip())
 
 
-def rendered_text(namespace: str = "fourplane-system", chart: Path = CHART, **values: Any) -> str:
+def rendered_text(
+    namespace: str = "fourplane-system", chart: Path = CHART, *, options: Sequence[str] = (), **values: Any
+) -> str:
     """Return what the chart renders with these values."""
-    command = [str(helm()), "template", RELEASE, str(chart), f"--namespace={namespace}", "--values=-"]
+    command = [str(helm()), "template", RELEASE, str(chart), f"--namespace={namespace}", "--values=-", *options]
     done = subprocess.run(command, input=json.dumps(values), check=False, capture_output=True, text=True)
     if done.returncode:
         raise ValueError(done.stderr)

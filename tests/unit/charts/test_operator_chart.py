@@ -2,11 +2,14 @@
 
 import json
 import os
+import re
 import subprocess
 
 import pytest
 import rendering
 from rendering import arguments, container, rendered, rendered_text
+
+from fourplane_operator.metrics import Metrics
 
 EVERYTHING = {
     "replicas": 2,
@@ -169,9 +172,23 @@ def test_a_value_that_means_nothing_is_refused_by_name(values, field):
         rendered(**values)
 
 
-def test_a_service_monitor_needs_its_kind():
-    with pytest.raises(ValueError, match="the cluster has no ServiceMonitor"):
-        rendered(metrics={"serviceMonitor": {"create": True}})
+@pytest.mark.parametrize(
+    ("field", "kind"), [("serviceMonitor", "ServiceMonitor"), ("prometheusRule", "PrometheusRule")]
+)
+def test_what_prometheus_reads_needs_its_kind(field, kind):
+    with pytest.raises(ValueError, match=f"the cluster has no {kind}"):
+        rendered(metrics={field: {"create": True}})
+    there = f"--api-versions=monitoring.coreos.com/v1/{kind}"
+    assert the(rendered(options=[there], metrics={field: {"create": True}}), kind)["spec"]
+
+
+def test_alerts_name_metrics_that_the_operator_has():
+    there = "--api-versions=monitoring.coreos.com/v1/PrometheusRule"
+    rule = the(rendered(options=[there], metrics={"prometheusRule": {"create": True}}), "PrometheusRule")
+    told = {family.name for family in Metrics().registry.collect()}
+    for alert in rule["spec"]["groups"][0]["rules"]:
+        named = re.findall(r"fourplane_operator_\w+", alert["expr"])
+        assert {name.removesuffix("_total") for name in named} <= told
 
 
 def test_what_it_renders_is_valid(tmp_path):
