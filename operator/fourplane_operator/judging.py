@@ -117,7 +117,7 @@ class Judge:
         """Offer a source's status; return when time alone will make it another."""
         known = self.around.gathered.known.get(ref)
         subject = subject_of(facts.compilation, ref, self.held.values())
-        if known is None or subject is None:
+        if known is None or subject is None or known.uid != _uid(facts.compilation, ref):  # another of that name
             self._unsettled.discard(ref)
             return None
         told: Mapping[str, Any] = {}
@@ -128,6 +128,14 @@ class Judge:
         (self._unsettled.discard if is_ready else self._unsettled.add)(ref)
         self.around.statuses.offer(ref, Wanted(subject.generation, written, told), urgent=urgent)
         return look_again(written)
+
+
+def _uid(compilation: Compilation, ref: SourceRef) -> str:
+    """Return the uid of the resource that was compiled."""
+    if ref.kind == RUNTIME:
+        return compilation.deployment.uid if compilation.deployment else ""
+    state = compilation.routes.get(ref.name)
+    return state.source.uid if state else ""
 
 
 def _told(facts: Facts) -> dict[str, Any]:
