@@ -1,8 +1,17 @@
 """Writes that are sent only while the Lease is held."""
 
-from fourplane_kube import Cluster, Kind, Object
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from fourplane_kube import Cluster, Kind, Object, UnreachableError
+from fourplane_kube.following import backoff
 from fourplane_operator.leadership import Leadership
 from fourplane_operator.settings import MANAGER
+
+T = TypeVar("T")
+_TRIES = 5
+"""How often a write is sent that an API server with too much to do asks to send later; client-go does it 10 times."""
 
 
 class Writer:
@@ -15,13 +24,11 @@ class Writer:
 
     async def create(self, kind: Kind, namespace: str, body: Object) -> Object:
         """Create an object; raise ExistsError where the name is taken."""
-        self._leadership.check()
-        return await self._cluster.create(kind, namespace, body)
+        return await self._patiently(lambda: self._cluster.create(kind, namespace, body))
 
     async def replace(self, kind: Kind, namespace: str, body: Object) -> Object:
         """Replace an object in the very version that it carries."""
-        self._leadership.check()
-        return await self._cluster.replace(kind, namespace, body)
+        return await self._patiently(lambda: self._cluster.replace(kind, namespace, body))
 
     async def apply(self, kind: Kind, namespace: str, body: Object, *, subresource: str = "") -> Object:
         """Apply on the server's side; with a resourceVersion in it, only to that version."""
@@ -30,10 +37,22 @@ class Writer:
 
     async def apply_as(self, manager: str, kind: Kind, namespace: str, body: Object) -> Object:
         """Apply under another manager, whose fields are then its own."""
-        self._leadership.check()
-        return await self._cluster.apply(kind, namespace, body, manager=manager)
+        return await self._patiently(lambda: self._cluster.apply(kind, namespace, body, manager=manager))
 
     async def delete(self, kind: Kind, namespace: str, name: str, *, uid: str, resource_version: str = "") -> None:
         """Delete the object of that uid, only in that version where given."""
         self._leadership.check()
         await self._cluster.delete(kind, namespace, name, uid=uid, resource_version=resource_version)
+
+    async def _patiently(self, send: Callable[[], Awaitable[T]]) -> T:
+        """Send, and again where the server did nothing and says when to come back: not all else has to be done anew."""
+        for _ in range(_TRIES - 1):
+            self._leadership.check()
+            try:
+                return await send()
+            except UnreachableError as error:
+                if not error.retry_after_s:
+                    raise
+                await asyncio.sleep(backoff(1, error.retry_after_s))
+        self._leadership.check()
+        return await send()

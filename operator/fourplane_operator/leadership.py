@@ -132,7 +132,9 @@ class Leadership:
                 await self._cluster.replace(LEASE, namespace, lease | {"spec": self._spec(lease["spec"])})
             )
         except ConflictError:
-            return None
+            # A write of ours whose answer was lost is sent once more by the HTTP client: that conflicts with itself.
+            lease = self._noted(await self._cluster.get(LEASE, namespace, name))
+            return lease if lease["spec"].get("holderIdentity") == self._identity else None
 
     def _may_take(self, lease: dict[str, Any]) -> bool:
         holder = lease["spec"].get("holderIdentity")

@@ -51,5 +51,5 @@ def test_operators_whose_clocks_differ_by_20_minutes_take_turns_as_any_others(si
     eventually(lambda: leads(two), "the other takes over")
     site.apply(to("left"))
     settled(site)
-    assert site.get("rtd", "shop")["status"]["applied"] == "2/2"
+    eventually(lambda: site.get("rtd", "shop")["status"]["applied"], "both serve it", lambda said: said == "2/2")
     assert [answered(worker)[:2] for worker in workers] == [("OK", "left")] * 2

@@ -203,6 +203,6 @@ def test_an_old_activation_on_the_way_to_one_worker_is_refused_there_and_seen_as
     assert answered(worker)[:2] == ("OK", "right")
     site.until("mroute", "steady", "Programmed", "False", "WorkersBehind")
     proxy.fault = Fault()
-    proxy.cut()
+    site.apply(to("right", deadline="8s"))
     settled(site)
     assert "rejections" not in worker.report()
