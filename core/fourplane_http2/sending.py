@@ -114,7 +114,8 @@ class Sending(Link):
         stream.queued -= size
         last = not stream.queued
         self._put_data(stream, chunk, size, last and stream.ending and stream.trailers is None)
-        if last and stream.trailers is not None and stream.state not in OVER:
+        # `on_sent` may have queued more, sent all of it, or ended the stream.
+        if stream.trailers is not None and not stream.queued and stream.state not in OVER:
             block, stream.trailers = stream.trailers, None
             self.put_block(stream.id, block, True)
             self.end_sent(stream)
