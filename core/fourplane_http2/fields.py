@@ -30,15 +30,27 @@ class Fields:
 
 _BITS: Final = 16
 """Bits for each counter within a sum of marks; a list has fewer than 2**16 fields."""
-METHOD, SCHEME, PATH, AUTHORITY, STATUS, LENGTH, MALFORMED = (1 << _BITS * place for place in range(7))
-_PSEUDO_BITS: Final = (1 << _BITS * 5) - 1
+METHOD, CONNECT, SCHEME, PATH, AUTHORITY, STATUS, LENGTH, MALFORMED = (1 << _BITS * place for place in range(8))
+_PSEUDO_BITS: Final = LENGTH - 1
 _COLON: Final = ord(":")
 
+_METHOD: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _NAME: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+")
 
 
 def _clean(value: bytes) -> int:
     return MALFORMED if b"\0" in value or b"\n" in value or b"\r" in value else 0
+
+
+def _clean_and_bare(value: bytes) -> int:
+    return MALFORMED if value.strip(b" \t") != value else _clean(value)
+
+
+def _method(value: bytes) -> int:
+    """Tell CONNECT apart, which has other pseudo-headers beside it (section 8.5)."""
+    if value == b"CONNECT":
+        return CONNECT
+    return METHOD if _METHOD.fullmatch(value) else METHOD | MALFORMED
 
 
 def _malformed(value: bytes) -> int:
@@ -51,11 +63,14 @@ def _matching(mark: int, pattern: bytes) -> Check:
     return lambda value: mark if matches(value) else mark | MALFORMED
 
 
+_BARE, _BARE_END = rb"(?![ \t])[^\x00\r\n]", rb"(?<![ \t])"
+"""The pattern of a value without white space around it (section 8.2.1)."""
+
 _CHECKS: Final[Mapping[bytes, Check]] = {
-    b":method": _matching(METHOD, rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"),
-    b":scheme": _matching(SCHEME, rb"[^\x00\r\n]+"),
-    b":path": _matching(PATH, rb"[^\x00\r\n]+"),
-    b":authority": _matching(AUTHORITY, rb"[^\x00\r\n]*"),
+    b":method": _method,
+    b":scheme": _matching(SCHEME, _BARE + rb"+" + _BARE_END),
+    b":path": _matching(PATH, _BARE + rb"+" + _BARE_END),
+    b":authority": _matching(AUTHORITY, _BARE + rb"*" + _BARE_END),
     b":status": _matching(STATUS, rb"[1-9][0-9][0-9]"),
     b"content-length": _matching(LENGTH, rb"[0-9]{1,18}"),
     b"te": _matching(0, rb"(?i:trailers)"),  # section 8.2.2, like the next ones
@@ -72,19 +87,32 @@ def judge(name: bytes) -> Check:
 
     Names are judged apart from values because they come again where values do not.
     """
+    return _judge(name, _clean_and_bare)
+
+
+def judge_answer(name: bytes) -> Check:
+    """Do the same for what engines send, and let white space around a value pass.
+
+    gRPC leaves the blanks of a grpc-message as they are, and a call must not lose its status to one.
+    """
+    return _judge(name, _clean)
+
+
+def _judge(name: bytes, usual: Check) -> Check:
     check = _CHECKS.get(name)
     if check is not None:
         return check
-    return _clean if _NAME.fullmatch(name) else _malformed
+    return usual if _NAME.fullmatch(name) else _malformed
 
 
-_REQUESTS: Final = frozenset({METHOD + SCHEME + PATH, METHOD + SCHEME + PATH + AUTHORITY})
+_REQUESTS: Final = frozenset(
+    {METHOD + SCHEME + PATH, METHOD + SCHEME + PATH + AUTHORITY, CONNECT + AUTHORITY}  # section 8.5
+)
 
 
 def request_flaw(pairs: list[Pair], marks: int) -> str | None:
     """Say what is wrong with a request's head (section 8.3.1)."""
-    pseudo = marks & _PSEUDO_BITS
-    if pseudo not in _REQUESTS and not _connects(pairs, pseudo):
+    if marks & _PSEUDO_BITS not in _REQUESTS:
         return "a request needs one :method, :scheme and :path, at most one :authority and no other pseudo-header"
     return _common_flaw(pairs, marks)
 
@@ -110,15 +138,10 @@ def content_length(pairs: list[Pair], marks: int) -> int:
     return int(next(value for name, value in pairs if name == b"content-length"))
 
 
-def _connects(pairs: list[Pair], pseudo: int) -> bool:
-    """Tell whether these are the two pseudo-headers of CONNECT (section 8.5)."""
-    return pseudo == METHOD + AUTHORITY and (b":method", b"CONNECT") in pairs
-
-
 def _common_flaw(pairs: list[Pair], marks: int) -> str | None:
     if marks >= MALFORMED:
         return "a field's name or value is malformed or not allowed in HTTP/2"
-    if marks >> _BITS * 5 > 1:
+    if marks >= LENGTH << 1:
         return "more than one content-length"
     for name, _ in pairs[: _count(marks & _PSEUDO_BITS)]:
         if name[0] != _COLON:

@@ -6,7 +6,7 @@ from typing import Final
 from . import frames
 from .cache import Cache
 from .errors import ConnectionBrokenError, ConnectionFailure, ErrorCode
-from .fields import Fields, judge
+from .fields import Fields, judge, judge_answer
 from .handler import Handler
 from .hpack import HpackDecoder
 from .limits import Limits, Meter
@@ -106,7 +106,10 @@ class Link:
         self.block: list[bytes] = []
         self.block_bytes = 0
         self.decoder = HpackDecoder(
-            judge, limits.max_string_bytes, limits.decoded_cache_bytes, limits.header_table_size
+            judge if self.role is Role.SERVER else judge_answer,
+            limits.max_string_bytes,
+            limits.decoded_cache_bytes,
+            limits.header_table_size,
         )
         self.heads: Cache[Fields] = Cache(limits.block_memo_bytes)
         self.tails: Cache[Fields] = Cache(limits.block_memo_bytes)
