@@ -137,6 +137,8 @@ class Connection(Sending):
 
     def _receive_frames(self, data: bytes, at: int, size: int) -> None:  # noqa: C901, PLR0915 -- the hot loop
         """Take all frames of a read, and keep the beginning of one that has not come whole."""
+        if at == size:
+            return
         largest = self.limits.max_frame_size
         while size - at >= HEAD_BYTES:
             word, flags, stream_id = unpack_head(data, at)

@@ -60,7 +60,7 @@ def receive_rest(link: Sending, data: bytes, at: int) -> int:
         if end:
             link.end_received(stream)
         link.handler.on_data(stream, payload, end)
-    return at + len(payload)
+    return len(data) if link.ended else at + len(payload)
 
 
 def _take_window(link: Sending, length: int) -> None:
