@@ -6,7 +6,7 @@ from .frames import ACK, SETTING, TWO_WORDS, unpack_word
 from .hpack.encoder import SIZE_UPDATE_ZERO
 from .link import NO_LIMIT
 from .sending import Sending
-from .states import CONTROL_RECEIPT, Answer, Event, Role
+from .states import CONTROL_RECEIPT, Answer, Event, Role, State
 from .streams import Stream
 
 _PROTOCOL = ErrorCode.PROTOCOL_ERROR
@@ -34,9 +34,17 @@ def receive_priority(link: Sending, stream_id: int, flags: int, payload: bytes) 
         raise ConnectionBrokenError(_PROTOCOL, "PRIORITY without a stream")
     link.charge(link.priorities, link.work)
     if len(payload) != _PRIORITY_BYTES:
-        raise StreamBrokenError(stream_id, ErrorCode.FRAME_SIZE_ERROR, "PRIORITY must have 5 bytes")
-    if unpack_word(payload, 0)[0] & frames.MAX_ID == stream_id:  # RFC 7540, section 5.3.1
-        raise StreamBrokenError(stream_id, _PROTOCOL, "a stream depends on itself")
+        _break_any(link, stream_id, ErrorCode.FRAME_SIZE_ERROR, "PRIORITY must have 5 bytes")
+    elif unpack_word(payload, 0)[0] & frames.MAX_ID == stream_id:  # RFC 7540, section 5.3.1
+        _break_any(link, stream_id, _PROTOCOL, "a stream depends on itself")
+
+
+def _break_any(link: Sending, stream_id: int, code: ErrorCode, reason: str) -> None:
+    """Answer what breaks a stream in any state; no RST_STREAM may name one that is idle (section 6.4)."""
+    if stream_id in link.open_streams:
+        raise StreamBrokenError(stream_id, code, reason)
+    if link.find_state(stream_id) is State.IDLE:
+        raise ConnectionBrokenError(code, reason)  # section 5.4.1 allows it for any stream error
 
 
 def receive_reset(link: Sending, stream_id: int, flags: int, payload: bytes) -> None:
@@ -170,6 +178,9 @@ def _acknowledge(link: Sending) -> None:
         return
     link.acknowledged = True
     link.decoder.allow(link.limits.header_table_size)
+    # Blocks with a table size update that was allowed until now must be looked at again.
+    link.heads.clear()
+    link.tails.clear()
     change = link.limits.stream_window - link.own_window
     link.own_window = link.limits.stream_window
     for stream in link.open_streams.values():
@@ -199,6 +210,9 @@ def _apply(link: Sending, key: int, value: int) -> None:
 def _resize_windows(link: Sending, value: int) -> None:
     """Change the send windows of all streams, below zero if need be (section 6.9.2)."""
     change = value - link.peer_window
+    if not change:
+        return
+    link.charge(link.settings, link.work)  # it touches every stream, and one frame may hold thousands of them
     link.peer_window = value
     for stream in link.open_streams.values():
         _resize_window(link, stream, change)

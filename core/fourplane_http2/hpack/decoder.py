@@ -79,6 +79,7 @@ class HpackDecoder:
         The table stays as it is until the peer's own update, since some (grpc-java's OkHttp) send none.
         """
         self._allowed = size
+        self._head = _NO_HEAD  # it may begin with an update to what was allowed before
 
     def decode(self, block: bytes) -> tuple[list[Pair], int, int]:
         """Return the fields, the sum of the judge's numbers and the size of the list; raise HpackError."""
