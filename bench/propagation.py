@@ -24,7 +24,7 @@ from pathlib import Path
 
 from scale_resources import a_route, fill
 from scale_run import Bench
-from scale_site import NAMESPACE, Site, engine, site, until
+from scale_site import NAMESPACE, Site, engine, site, started
 from scale_table import Figures, document, shown
 
 from fourplane_kube import connect
@@ -55,7 +55,7 @@ async def measure(routes: int, options: argparse.Namespace, say: Callable[[str],
             await fill(cluster, port, routes)
             say(f"{routes} routes applied in {time.monotonic() - begun:.0f} s; load {os.getloadavg()[0]:.1f}")
             workers = stack.enter_context(here.workers(options.workers))
-            await until(lambda: all(one.process.poll() is None and one.look() for one in workers), "workers start", 60)
+            await started(workers)
             operator = stack.enter_context(here.operator())
             bench = Bench(here, cluster, operator, workers, routes)
             found = await bench.begin()

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -22,7 +22,8 @@ from fourplane_wire.signing import SigningKey
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "tests" / "cluster"))
 
-from control_plane import ControlPlane  # noqa: E402 - the line above makes it importable
+from conftest import install_definitions  # noqa: E402 - the line above makes it importable
+from control_plane import ControlPlane  # noqa: E402
 
 NAMESPACE, RUNTIME = "scale", "demo"
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -148,15 +149,21 @@ class Worker(Process):
         return 0.0
 
 
+async def started(workers: Sequence[Worker]) -> None:
+    """Wait until all have their processes and are at rest: twenty programs that start would measure themselves."""
+    cpu_s = -1.0
+    while not all(one.port and len(one.family()) > 1 for one in workers) or sum(one.cpu_s() for one in workers) > cpu_s:
+        cpu_s = sum(one.cpu_s() for one in workers) + 0.05 * len(workers)
+        await asyncio.sleep(2)
+
+
 class Site:
     """A control plane with the definitions in it, and a key."""
 
     def __init__(self, folder: Path, cluster: ControlPlane) -> None:
         """Prepare the namespace."""
         self.folder, self.cluster = folder, cluster
-        for path in sorted((ROOT / "crds").glob("fourplane.dev_*.yaml")):
-            cluster.apply(path)
-            cluster.kubectl_text("wait", "--for=condition=Established", "--timeout=30s", f"--filename={path}")
+        install_definitions(cluster)
         cluster.apply(json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}))
         key = SigningKey(secrets.token_bytes(32))
         self.key, self.public_key = folder / "signing.key", folder / "signing.key.pub"
