@@ -50,11 +50,12 @@ def steps():
 
 
 def edits():
-    """Yield edits: something new, and then back to what was once before."""
+    """Yield edits: two that are new, and then back to what was once before; so that each meets both ways of a kill."""
     number = 0
     while True:
         number += 1
         yield to("right", deadline=f"{number}s")
+        yield to("right", deadline=f"{number}m")
         yield to("left")
 
 
