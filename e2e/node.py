@@ -8,6 +8,7 @@ Nothing reaches it from outside these namespaces and it reaches nothing: images 
 """
 
 import os
+import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -76,10 +77,12 @@ class Node(ControlPlane):
             raise ProgramError(f"{archive}: {done.stderr.strip()}")
 
     def stop(self) -> None:
-        """End the pods, then the programs, last first."""
+        """End the pods, then the programs, last first; logs stay, and what is large does not."""
         if self.kubelet.pid:
             self._end_pods()
         super().stop()
+        for name in ("containerd", "etcd"):
+            shutil.rmtree(self.folder / name, ignore_errors=True)
 
     def _end_pods(self) -> None:
         self.kubelet.stop()
