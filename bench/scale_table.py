@@ -31,7 +31,7 @@ ROWS: Sequence[tuple[str, str]] = (
     ("CPU of a worker, each edit", "{edit_worker_cpu_ms:.0f} ms"),
     ("CPU at rest, of a core: operator; a worker", "{rest_operator_cpu:.1%}; {rest_worker_cpu:.1%}"),
     ("operator started until the first snapshot is active", "{first_s:.1f} s"),
-    ("CPU until then; of the compile alone", "{first_cpu_s:.1f} s; {first_compile_s:.2f} s"),
+    ("CPU until then; time of the compile", "{first_cpu_s:.1f} s; {first_compile_s:.2f} s"),
     ("operator started until the last worker serves it", "{first_served_s:.1f} s"),
     ("operator started until every status is told", "{first_told_s:.0f} s, {first_status_writes:.0f} writes"),
     ("memory of the operator: now; its peak", "{rss_mb:.0f} MB; {peak_mb:.0f} MB"),
