@@ -81,8 +81,7 @@ class Node(ControlPlane):
         if self.kubelet.pid:
             self._end_pods()
         super().stop()
-        for name in ("containerd", "etcd"):
-            shutil.rmtree(self.folder / name, ignore_errors=True)
+        shutil.rmtree(self.folder / "etcd", ignore_errors=True)
 
     def _end_pods(self) -> None:
         self.kubelet.stop()
@@ -150,7 +149,7 @@ def make_network() -> None:
 
 
 def mount_run() -> None:
-    """Put an empty /run over the machine's: network namespaces of pods have names in it."""
+    """Put an empty /run over the machine's, in memory: images, containers and the names of pods' networks are in it."""
     subprocess.run(["mount", "--make-rshared", "/"], check=True)  # what kubelet mounts, containers see
     subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "e2e-run", "/run"], check=True)
 

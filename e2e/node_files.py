@@ -31,8 +31,8 @@ class NodeFiles:
             "containerd.toml",
             f"""
             version = 3
-            root = "{self.folder}/containerd"
-            state = "/run/containerd"
+            root = "/run/containerd/root"
+            state = "/run/containerd/state"
             disabled_plugins = ["io.containerd.nri.v1.nri", "io.containerd.snapshotter.v1.erofs"]
             [grpc]
             address = "{self.socket}"
