@@ -101,8 +101,8 @@ def install_policy(cluster: ControlPlane, namespace: str) -> None:
 
 def apply(cluster: ControlPlane, documents: Iterable[dict[str, Any]]) -> None:
     """Apply objects, each in the namespace that it names."""
-    for document in documents:
-        cluster.apply(json.dumps(document), namespace=document["metadata"].get("namespace", "default"))
+    everything = {"apiVersion": "v1", "kind": "List", "items": list(documents)}
+    cluster.kubectl_text("apply", "--server-side", "--filename=-", stdin=json.dumps(everything))
 
 
 def bound_to_pod(cluster: ControlPlane, namespace: str, pod: str, account: str) -> Path:
