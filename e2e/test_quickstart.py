@@ -3,36 +3,36 @@
 import json
 import time
 
+import guide
 import pytest
 import yaml
 from callers import calling, tour
 from target import OPERATORS, ROOT, RUNTIMES, CommandError
 
 pytestmark = pytest.mark.timeout(420)
-OVERLAY = ROOT / "e2e" / "quickstart"
 WORKERS = "quickstart-worker"
 DIGITS = ROOT / "examples" / "quickstart" / "digits.yaml"
 
 
 @pytest.fixture(scope="module")
 def installed(target):
-    """Install the charts."""
-    target.install("fourplane-crds", OPERATORS)
-    install_operators(target, 1)
+    """Install the charts as the guide says."""
+    guide.follow(target, guide.INSTALL, **values(target))
     return target
 
 
-def install_operators(target, replicas):
+def values(target):
     repository, _, tag = target.image.rpartition(":")
-    target.install(
-        "fourplane",
-        OPERATORS,
-        replicas=replicas,
-        watchNamespaces=[RUNTIMES],
-        image={"repository": repository, "tag": tag, "pullPolicy": target.pull_policy},
-        tritonImage=target.triton_image,
-        resources={"requests": {"cpu": "100m", "memory": "128Mi"}},
-    )
+    return {
+        "watchNamespaces": [RUNTIMES],
+        "image": {"repository": repository, "tag": tag, "pullPolicy": target.pull_policy},
+        "tritonImage": target.triton_image,
+        "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}},
+    }
+
+
+def install_operators(target, replicas):
+    target.install("fourplane", OPERATORS, replicas=replicas, **values(target))
 
 
 def leader(target):
@@ -43,11 +43,12 @@ def leader(target):
 
 @pytest.fixture(scope="module")
 def applied(installed):
-    """Apply the quickstart as a user would, and wait until it is ready."""
-    text = installed.run("kubectl", "kustomize", "--load-restrictor=LoadRestrictionsNone", str(OVERLAY))
-    installed.kubectl("apply", "--server-side", "--filename=-", stdin=text)
-    for each in ("runtimedeployment/quickstart", "modelroute/digits", "modelroute/storyteller"):
-        installed.wait("--for=condition=Ready", each)
+    """Apply the quickstart as the guide says, which waits until it is ready and shows it."""
+    lines = [line.split() for line in guide.follow(installed, guide.SERVE).splitlines()]
+    shown = {line[0]: line for line in lines if line}
+    assert shown["modelroute.fourplane.dev/digits"][3:5] == ["True", "Ready"]
+    assert shown["runtimedeployment.fourplane.dev/quickstart"][1:3] == ["True", "Ready"]
+    installed.wait("--for=condition=Ready", "modelroute/storyteller")
     return installed
 
 
@@ -160,7 +161,7 @@ def test_nobody_asked_for_what_the_chart_does_not_grant(applied):
 
 
 def test_without_an_operator_workers_serve_on_and_restart(applied):
-    applied.run("helm", "uninstall", "fourplane", f"--namespace={OPERATORS}", "--wait", "--timeout=60s")
+    guide.follow(applied, guide.REMOVE)
     with calling(applied.url(WORKERS)) as found:
         applied.kubectl("rollout", "restart", f"deployment/{WORKERS}")
         applied.rolled_out(WORKERS)
