@@ -81,8 +81,7 @@ def receive_settings(link: Sending, stream_id: int, flags: int, payload: bytes) 
     streams_before = link.peer_streams
     # A peer that names no bound at first has none (section 6.5.2).
     link.peer_streams = link.peer_streams if link.peer_ready else NO_LIMIT
-    for key, value in SETTING.iter_unpack(payload):
-        _apply(link, key, value)
+    _apply_all(link, list(SETTING.iter_unpack(payload)))
     link.put(frames.frame(frames.SETTINGS, ACK, 0, b""))
     first = not link.peer_ready
     link.peer_ready = True
@@ -187,6 +186,14 @@ def _acknowledge(link: Sending) -> None:
         stream.receive_window += change
 
 
+def _apply_all(link: Sending, values: list[tuple[int, int]]) -> None:
+    """Apply one frame's settings in their order (section 6.5.3)."""
+    for _ in range(sum(key == frames.INITIAL_WINDOW_SIZE for key, _ in values) - 1):
+        link.charge(link.settings, link.work)  # each touches every stream, and a frame may hold thousands
+    for key, value in values:
+        _apply(link, key, value)
+
+
 def _apply(link: Sending, key: int, value: int) -> None:
     """Apply one of the peer's settings (section 6.5.2); unknown ones are ignored."""
     low, high, code = _BOUNDS[link.role].get(key, _UNBOUNDED)
@@ -210,9 +217,6 @@ def _apply(link: Sending, key: int, value: int) -> None:
 def _resize_windows(link: Sending, value: int) -> None:
     """Change the send windows of all streams, below zero if need be (section 6.9.2)."""
     change = value - link.peer_window
-    if not change:
-        return
-    link.charge(link.settings, link.work)  # it touches every stream, and one frame may hold thousands of them
     link.peer_window = value
     for stream in link.open_streams.values():
         _resize_window(link, stream, change)

@@ -109,9 +109,9 @@ def test_window_sizes_that_come_by_the_thousand_in_one_frame_are_counted():
     assert failure(server) == ErrorCode.ENHANCE_YOUR_CALM
 
 
-def test_settings_that_say_the_same_window_again_cost_no_more_than_their_frame():
+def test_one_window_size_costs_no_more_than_its_frame():
     server = a_server(Limits(settings=Budget(burst=10)))
-    server.receive(OPENED + frame(SETTINGS, 0, 0, setting(4, 65_535) * 100))
+    server.receive(OPENED + b"".join(frame(SETTINGS, 0, 0, setting(4, 65_535 + place)) for place in range(8)))
     assert failure(server) is None
 
 
