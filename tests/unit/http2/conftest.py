@@ -1,6 +1,7 @@
-"""Lets the tests of this folder import what they share."""
+"""Lets the tests of this folder import what they share, and the fuzzers."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parents[2])]
