@@ -16,6 +16,7 @@ CHECKS := $(CACHE)/checks/$(shell pwd | cksum | cut -d' ' -f1)
 VENV := .venv
 PY := $(VENV)/bin/python
 RUN_VENV := .venv-run
+FUZZ_VENV := .venv-fuzz
 SCRIPTS := tools/*.sh gitops/example/*.sh .ci/run
 YAMLLINT := .yamllint docs $(wildcard crds) $(wildcard examples) $(wildcard charts) e2e gitops protos/buf.yaml
 
@@ -27,7 +28,7 @@ export COVERAGE_FILE := $(CHECKS)/coverage
 PYTEST := $(PY) -m pytest -o cache_dir="$(CHECKS)/pytest"
 
 .PHONY: help setup quickstart ask test check fmt fmt-check lint types unit live cluster e2e generated crds protos lock tools cluster-tools node-tools \
-	debian bench clean
+	debian bench fuzz clean
 
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' Makefile
@@ -118,6 +119,10 @@ bench: setup tools cluster-tools debian ## Run the measurements in bench/, one a
 	$(PY) bench/front.py --document docs/performance.md
 	$(PY) bench/propagation.py --document docs/performance.md
 
+fuzz: ## Run the fuzzers of the HTTP/2 core for SECONDS (60) in all; KEEP=1 puts what is new into fuzz/corpus
+	@tools/venv.sh "$(FUZZ_VENV)" fuzz/requirements.lock
+	@"$(FUZZ_VENV)/bin/python" -m fuzz.run --seconds $(or $(SECONDS),60) $(if $(KEEP),--keep)
+
 clean: ## Remove environments and caches of this checkout (what was built into the shared cache stays)
-	rm -rf -- "$(VENV)" "$(RUN_VENV)" "$(CHECKS)" .build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf -- "$(VENV)" "$(RUN_VENV)" "$(FUZZ_VENV)" "$(CHECKS)" .build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -15,3 +15,5 @@ engine=worker/fourplane_worker/engine
 if [ -f "$engine/models-env.in" ]; then
     "${compile[@]}" "$engine/models-env.in" -o "$engine/models-env.lock"
 fi
+# The fuzzers drive the same h2 as the tests.
+"${compile[@]}" --group build --constraint requirements.lock fuzz/requirements.in -o fuzz/requirements.lock
