@@ -26,14 +26,20 @@ from fourplane_worker.telemetry import logs
     "--signing-key",
     "signing_keys",
     multiple=True,
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Private key to sign with; repeated while one replaces another.",
+    type=click.Path(path_type=Path),
+    help="Private key to sign with, or a folder of them (*.key); repeated while one replaces another.",
 )
 @click.option(
     "--signing-key-secret",
     default="",
     metavar="NAME",
     help="Secret with the private key, in the Lease's namespace; made where it is missing.",
+)
+@click.option(
+    "--own-secret",
+    default="",
+    metavar="NAME",
+    help="Secret in the Lease's namespace that no RuntimeDeployment may name. Default: that of --signing-key-secret.",
 )
 @click.option(
     "--worker-image",
@@ -108,7 +114,7 @@ def operator(**given: Any) -> None:
     Exit codes: 0 stopped when asked to; 2 a setting that cannot work.
     """
     log_level, log_format = given.pop("log_level"), given.pop("log_format")
-    settings = _settings(**given)
+    settings = settings_of(**given)
     logs.configure(log_level, log_format, "operator")
     try:
         asyncio.run(_run(settings))
@@ -126,9 +132,10 @@ async def _run(settings: OperatorSettings) -> None:
 _OF_WORKLOADS = ("worker_image", "triton_image", "worker_role", "image_pull_policy", "image_pull_secrets")
 
 
-def _settings(
+def settings_of(
     *, all_namespaces: bool, namespaces: tuple[str, ...], identity: str | None, **given: Any
 ) -> OperatorSettings:
+    """Return what these options say, by their parameters' names; raise click.UsageError where it can't work."""
     if bool(namespaces) == all_namespaces:
         raise click.UsageError("say what to watch: --namespace NAME, as often as needed, or --all-namespaces")
     if bool(given["signing_keys"]) == bool(given["signing_key_secret"]):
@@ -137,6 +144,7 @@ def _settings(
     if given["metrics"] == "off":
         given["metrics"] = ""
     workloads = {name: given.pop(name) for name in _OF_WORKLOADS}
+    workloads["own_secret"] = (here, given.pop("own_secret") or given["signing_key_secret"])
     return OperatorSettings(
         namespaces=namespaces,
         identity=f"{identity or socket.gethostname()}_{secrets.token_hex(4)}",

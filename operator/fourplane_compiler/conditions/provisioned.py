@@ -8,6 +8,7 @@ from fourplane_compiler.conditions.reasons import ConditionReason
 TERMINAL = (
     ConditionReason.NAME_TAKEN,
     ConditionReason.APPLY_FAILED,
+    ConditionReason.SECRET_REFUSED,
     ConditionReason.REPOSITORY_NOT_SERVED,
     ConditionReason.IMAGE_MISSING,
     ConditionReason.PODS_FAILING,

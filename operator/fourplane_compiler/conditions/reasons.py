@@ -25,6 +25,8 @@ class ConditionType(StrEnum):
     """Abnormal: not there yet, and on the way without anyone's help."""
     STALLED = "Stalled"
     """Abnormal: not there, and it stays so until someone acts."""
+    POOLS_READY = "PoolsReady"
+    """Engines of every pool answer, as the workers of a RuntimeDeployment see them; none of the others follows it."""
 
 
 @unique
@@ -58,6 +60,8 @@ class ConditionReason(StrEnum):
     """An object that this resource did not make has the name of one that it makes."""
     APPLY_FAILED = "ApplyFailed"
     """The API server refuses an object."""
+    SECRET_REFUSED = "SecretRefused"  # noqa: S105
+    """A pod shall have the operator's own Secret."""
     REPOSITORY_NOT_SERVED = "RepositoryNotServed"
     """A pool's models are where no pod can have them."""
     IMAGE_MISSING = "ImageMissing"
@@ -71,6 +75,8 @@ class ConditionReason(StrEnum):
     PROGRAMMED = "Programmed"
     NOT_ACTIVATED = "NotActivated"
     """The active snapshot does not hold the latest form."""
+    PUBLISH_FAILED = "PublishFailed"
+    """The API server refuses to store the snapshot that holds the latest form."""
     REJECTED = "Rejected"
     """A worker refused the active snapshot, and this resource is where it says so."""
     HELD_BACK = "HeldBack"
@@ -89,3 +95,8 @@ class ConditionReason(StrEnum):
     """Nothing is left to do."""
     PROGRESSING = "Progressing"
     """It goes on by itself."""
+    POOLS_READY = "PoolsReady"
+    POOLS_DEGRADED = "PoolsDegraded"
+    """Some engines of a pool do not answer, or do not serve its models as declared."""
+    POOLS_DOWN = "PoolsDown"
+    """No engine of a pool answers some worker."""

@@ -21,6 +21,8 @@ class Lack(StrEnum):
     """No pod can have the models."""
     IMAGE = "image"
     """Nobody named an image."""
+    SECRET = "secret"  # noqa: S105
+    """It is the operator's own."""
     AUTOSCALER = "autoscaler"
     """Nothing serves its metric; all else goes on."""
 
@@ -79,6 +81,8 @@ def autoscaled(resource: RuntimeDeployment) -> tuple[str, ...]:
 
 
 def _workers(maker: Maker, facts: ClusterFacts) -> _Part:
+    if _is_own(maker, maker.resource.spec.workers.tls.secret_name):
+        return _Part(remarks=(_not_this_secret("there are no workers", "spec.workers.tls.secretName"),))
     name = names.workers(maker.runtime)
     scale = scaling.of_workers(maker.resource.spec.workers, facts, name)
     made = (
@@ -106,6 +110,9 @@ def _pool(maker: Maker, facts: ClusterFacts, pool: Pool, field: str) -> _Part:
     repository = repositories.read(pool.triton.model_repository)
     if isinstance(repository, Folder):
         return _Part(remarks=(_no_repository(pool, repository, field),))
+    if _is_own(maker, pool.triton.server.credentials_secret_name):
+        field = f"{field}.server.credentialsSecretName"
+        return _Part(remarks=(_not_this_secret(f"pool {pool.name} has no engine", field),))
     if not engines.image(maker, pool.triton.server):
         return _Part(remarks=(_no_image(pool, field),))
     return _served(maker, facts, pool, repository, field)
@@ -135,6 +142,16 @@ def _unscaled(scale: Scale, field: str, metric: str) -> tuple[Remark, ...]:
         return ()
     message = f"no API serves custom metrics, so there is no autoscaler and minReplicas ({scale.replicas}) stands"
     return (Remark(Lack.AUTOSCALER, field, message, f"install a metrics adapter that serves {metric} of pods"),)
+
+
+def _is_own(maker: Maker, secret: str) -> bool:
+    """Tell whether a Secret is the operator's own, which would sign anything for whoever reads it."""
+    return bool(secret) and (maker.resource.metadata.namespace, secret) == maker.settings.own_secret
+
+
+def _not_this_secret(so: str, field: str) -> Remark:
+    message = f"{so}: this is the Secret with the operator's signing key, and no pod gets it"
+    return Remark(Lack.SECRET, field, message, "name another one")
 
 
 def _no_repository(pool: Pool, folder: Folder, field: str) -> Remark:

@@ -11,6 +11,7 @@ from fourplane_compiler.workloads.plan import Lack, Remark
 _REASON_OF: Mapping[Lack, ConditionReason] = {
     Lack.REPOSITORY: ConditionReason.REPOSITORY_NOT_SERVED,
     Lack.IMAGE: ConditionReason.IMAGE_MISSING,
+    Lack.SECRET: ConditionReason.SECRET_REFUSED,
     Lack.AUTOSCALER: ConditionReason.NOT_AUTOSCALED,
 }
 _LONGEST = 300

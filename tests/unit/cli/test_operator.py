@@ -3,6 +3,8 @@
 import pytest
 from cli_folders import run
 
+from fourplane_cli.operator import operator, settings_of
+
 WATCH = ("--namespace", "models")
 
 
@@ -25,6 +27,21 @@ def test_help_says_what_it_writes_and_shows_examples():
 )
 def test_a_setting_that_can_not_work_is_told_with_its_remedy(given, remedy):
     assert remedy in run("operator", *given, code=2).output
+
+
+@pytest.mark.parametrize(
+    ("keys", "secret"),
+    [
+        (("--signing-key-secret", "key"), "key"),
+        (("--signing-key", "k", "--own-secret", "mine"), "mine"),
+        (("--signing-key", "k"), ""),
+    ],
+)
+def test_the_secret_with_the_key_is_for_no_pod(keys, secret, tmp_path):
+    options = (*WATCH, *keys, "--worker-image", "w", "--lease-namespace", "home")
+    with operator.make_context("operator", list(options)) as context:
+        given = {name: value for name, value in context.params.items() if not name.startswith("log_")}
+        assert settings_of(**given).workloads.own_secret == ("home", secret)
 
 
 @pytest.mark.parametrize("address", ["8013", "localhost", "localhost:many"])

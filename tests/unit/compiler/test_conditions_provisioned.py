@@ -42,6 +42,7 @@ def test_who_makes_nothing_has_no_such_condition():
     [
         (ConditionReason.NAME_TAKEN, "Stalled"),
         (ConditionReason.APPLY_FAILED, "Stalled"),
+        (ConditionReason.SECRET_REFUSED, "Stalled"),
         (ConditionReason.REPOSITORY_NOT_SERVED, "Stalled"),
         (ConditionReason.IMAGE_MISSING, "Stalled"),
         (ConditionReason.PODS_FAILING, "Stalled"),
