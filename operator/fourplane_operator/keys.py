@@ -11,16 +11,26 @@ from fourplane_operator.settings import SIGNING_KEY_FIELD
 from fourplane_wire.errors import SignatureError
 from fourplane_wire.signing import SEED_BYTES, SigningKey
 
+_PRIVATE = "*.key"
+
 
 def from_files(paths: tuple[Path, ...]) -> tuple[SigningKey, ...]:
-    """Read private keys in PEM form; raise SetupError."""
+    """Read private keys in PEM form, of a folder all that are named *.key; raise SetupError."""
     keys = []
-    for path in paths:
+    for path in (file for given in paths for file in _files_of(given)):
         try:
             keys.append(SigningKey.from_pem(path.read_bytes()))
         except (OSError, SignatureError) as error:
             raise SetupError(f"signing key {path}: {error}") from error
     return tuple(keys)
+
+
+def _files_of(given: Path) -> tuple[Path, ...]:
+    if not given.is_dir():
+        return (given,)
+    if found := tuple(sorted(given.glob(_PRIVATE))):
+        return found
+    raise SetupError(f"signing keys in {given}: there is no {_PRIVATE}; make one with `fourplane keygen`")
 
 
 async def from_secret(cluster: Cluster, namespace: str, name: str) -> SigningKey:
