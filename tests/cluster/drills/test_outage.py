@@ -8,7 +8,7 @@ from drill import answered, settled, shop, to
 from system_load import Caller, running
 from system_worker import eventually
 
-OUTAGE_S = float(os.environ.get("FOURPLANE_OUTAGE_S", "10"))
+OUTAGE_S = float(os.environ.get("FOURPLANE_OUTAGE_S") or ("60" if os.environ.get("CI") else "10"))
 
 pytestmark = pytest.mark.timeout(120 + OUTAGE_S)
 
