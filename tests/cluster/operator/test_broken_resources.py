@@ -22,8 +22,8 @@ def test_a_broken_route_keeps_its_last_good_form_and_the_others_go_on(site, star
     site.until("mroute", "later", "Ready", "True")
     site.until("mroute", "good", "Ready", "True")
     assert site.active()["stable"] != before
-    kept = site.until("mroute", "broken", "Compiled", "False")
-    assert kept["reason"] in ("LastGoodKept", "LeftOut")
+    site.until("mroute", "broken", "Compiled", "False", "LastGoodKept")
+    site.until("mroute", "broken", "Serving", "True")
 
 
 def test_of_two_routes_for_one_model_the_oldest_serves_it_and_the_other_follows(site, start_operator, start_worker):
