@@ -118,9 +118,13 @@ RULES: tuple[Rule, ...] = (
         lambda frame, ours, theirs: _quiet(ours) and theirs.resets == {frame[2]: CLOSED},
     ),
     Rule(
-        "a block on a stream that both have ended, and that was reset here afterwards, is ignored",
+        "a block on a stream that was over or passed by, and was reset here for an earlier frame, is ignored",
         "5.1, closed",
-        lambda frame, ours, theirs: frame[0] in {HEADERS, CONTINUATION} and _quiet(ours) and theirs.failed == CLOSED,
+        lambda frame, ours, theirs: (
+            frame[0] in {HEADERS, CONTINUATION}
+            and _quiet(ours)
+            and (theirs.failed == CLOSED or "StreamIDTooLow" in theirs.why)
+        ),
     ),
     Rule(
         "a WINDOW_UPDATE of nothing on a stream that is over is ignored",
