@@ -40,6 +40,8 @@ class Collector:
     metrics: Metrics
     needed: Callable[[], frozenset[Digest]]
     """Returns the snapshots that are active, about to be, served by a worker, or to go back to."""
+    asked: Callable[[], frozenset[str]]
+    """Returns the SHA-256 of the shards of those that are about to be: no stored snapshot may name them yet."""
     keep: int
     """How many of a runtime's newest snapshots stay beside those."""
     _seen: frozenset[Doomed] = field(default_factory=frozenset)
@@ -48,7 +50,7 @@ class Collector:
         """Delete what two looks found; return how many."""
         snapshots, _ = await self.cluster.list(CONFIG_SNAPSHOT, self.namespace)
         shards = await self.cluster.list_metadata(CONFIG_SHARD, self.namespace)
-        found = frozenset(unneeded(snapshots, shards, self.needed(), self.keep))
+        found = frozenset(unneeded(snapshots, shards, self.needed(), self.keep, self.asked()))
         # Snapshots first: one without its shards must never be seen.
         now = sorted(found & self._seen, key=lambda one: one.kind is CONFIG_SHARD)
         self._seen = found
@@ -65,14 +67,18 @@ class Collector:
 
 
 def unneeded(
-    snapshots: Iterable[Object], shards: Iterable[Object], needed: frozenset[Digest], keep: int
+    snapshots: Iterable[Object],
+    shards: Iterable[Object],
+    needed: frozenset[Digest],
+    keep: int,
+    asked: frozenset[str] = frozenset(),
 ) -> Iterable[Doomed]:
     """Yield what can go, of all snapshots and of the metadata of all shards of a namespace."""
     by_runtime: dict[str, list[Object]] = defaultdict(list)
     for one in snapshots:
         by_runtime[str(one["spec"].get("runtime"))].append(one)
     stay = {object_name(digest) for digest in needed}
-    named: set[str] = set()
+    named = {object_name(f"sha256:{name}") for name in asked}
     for ours in by_runtime.values():
         newest = sorted(ours, key=_age, reverse=True)
         for place, one in enumerate(newest):

@@ -72,7 +72,8 @@ class Gathered:
         if before is not None and before.runtime != runtime:
             self._wait(before.runtime, ref, None)
         self.known[ref] = Known(uid, generation, version, runtime, self._standing(status), told, is_going)
-        self._wait(runtime, ref, resource)
+        # A runtime that waits for what depends on it serves no more: its routes are told so.
+        self._wait(runtime, ref, None if is_going and ref.kind == RUNTIME else resource)
 
     def lost(self, document: Object) -> None:
         """Take note that a resource is gone, unless another of its name came since."""

@@ -35,6 +35,7 @@ from fourplane_wire.errors import WireError
 
 log = logging.getLogger(__name__)
 
+_LOOK_UP_AGAIN_S = 60.0
 _AT_A_TIME = 100
 """Conditions that are computed before others get the loop."""
 
@@ -48,6 +49,8 @@ class Facts:
     reports: Collection[Report]
     provisioning: Provisioning | None
     propagation: str
+    refusal: str = ""
+    """Why the newest snapshot can't be published, in the API server's words; empty: nothing is in the way."""
 
 
 @dataclass(slots=True, eq=False)
@@ -65,6 +68,8 @@ class Judge:
     _unsettled: set[SourceRef] = field(default_factory=set)
     """Not Ready, when last looked at."""
     _answers: Answers = field(default_factory=Answers)
+    _unreadable: dict[Digest, float] = field(default_factory=dict)
+    """Served snapshots that can't be looked up, and the steady time of the next try."""
     _basis: tuple[Compilation, Answers, frozenset[Digest]] | None = None
     """What those who are not Ready were judged by: as long as it stands, only time makes a difference to them."""
     _again: datetime | None = None
@@ -97,7 +102,8 @@ class Judge:
         served = {one.acknowledged for one in facts.reports if one.acknowledged is not None}
         for digest in served - self.held.keys():
             await self._hold(digest)
-        return answers_of(_activated(facts.active), facts.reports)
+        self._unreadable = {digest: at for digest, at in self._unreadable.items() if digest in served}
+        return replace(answers_of(_activated(facts.active), facts.reports), refusal=facts.refusal)
 
     def _let_go(self, facts: Facts) -> None:
         needed = {*self._answers.acknowledged, *((facts.active.stable,) if facts.active else ())}
@@ -105,11 +111,14 @@ class Judge:
 
     async def _hold(self, digest: Digest) -> None:
         """Look a snapshot up that a worker serves and this operator did not make."""
+        if self.around.steady() < self._unreadable.get(digest, 0.0):
+            return
         access, namespace = self.around.access, self.runtime.partition("/")[0]
         try:
             stored = await reading.read_snapshot(access.cluster, access.keyring, namespace, digest)
         except (KubeError, WireError) as error:
             log.info("a worker of %s serves %s, which can't be looked up: %s", self.runtime, digest, error)
+            self._unreadable[digest] = self.around.steady() + _LOOK_UP_AGAIN_S
         else:
             self.held[digest] = Held.of_snapshot(digest, stored.snapshot)
 

@@ -66,6 +66,7 @@ def heard(document: Object) -> Heard | None:
                 )
                 for one in said.rejections
             ),
+            revision=(said.acknowledged.epoch, said.acknowledged.sequence),
         ),
         revision=(said.acknowledged.epoch, said.acknowledged.sequence),
         missing=frozenset(Digest(one.digest) for one in said.rejections if one.reason in _REPAIRABLE),

@@ -256,6 +256,9 @@ class Term:
             ours = (unit for unit in self.units.values() if unit.runtime.startswith(f"{namespace}/"))
             return frozenset(digest for unit in ours for digest in unit.needed())
 
+        def asked() -> frozenset[str]:
+            return frozenset(name for unit in self.units.values() for name in unit.asked_shards())
+
         tools = self.tools
         return Collector(
             namespace=namespace,
@@ -263,6 +266,7 @@ class Term:
             writer=self._around.access.writer,
             metrics=tools.metrics,
             needed=needed,
+            asked=asked,
             keep=tools.settings.keep_snapshots,
         )
 

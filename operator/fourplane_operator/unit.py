@@ -11,7 +11,7 @@ from fourplane_compiler.conditions import Held
 from fourplane_compiler.diagnostics import SourceRef
 from fourplane_compiler.sources import RUNTIME, Changes, ref_of
 from fourplane_core.control.snapshot import Digest
-from fourplane_kube import KubeError, Object
+from fourplane_kube import KubeError, NoAccessError, Object, RefusedError
 from fourplane_kube.following import backoff
 from fourplane_operator.errors import NotLeadingError, OvertakenError
 from fourplane_operator.judging import Facts, Judge
@@ -116,6 +116,11 @@ class Unit:
         asked = (encoded.digest,) if encoded else ()
         return frozenset(digest for digest in (*named, *served, *asked) if digest is not None)
 
+    def asked_shards(self) -> frozenset[str]:
+        """Return the SHA-256 of all shards that are to be published, or are."""
+        encoded = self.compilation.encoded
+        return frozenset(encoded.shards) if encoded else frozenset()
+
     async def run(self) -> None:
         """Go on until nothing is left that this unit is for."""
         while not self.is_done:
@@ -139,11 +144,12 @@ class Unit:
             await self._begin()
         await self._compile()
         self._look_for_damage()
-        await self._publish()
+        failure = await self._try_to_publish()
         trouble = await self.making.step()
-        await self._judge()
-        if trouble is not None:
-            raise trouble
+        await self._judge(refusal_in(failure))
+        for error in (failure, trouble):
+            if error is not None:
+                raise error
 
     def _look_for_damage(self) -> None:
         """Store again what is not as it should be of the active snapshot, when one more worker can't take it."""
@@ -169,7 +175,7 @@ class Unit:
 
     async def _failed(self, group: BaseExceptionGroup[Exception]) -> None:
         self._failures += 1
-        first = group.exceptions[0]
+        first = leaves_of(group)[0]
         wait = backoff(self._failures)
         log.warning("%s: trying again in %.1f s: %s", self.runtime, wait, first)
         self.around.metrics.failures.labels(type(first).__name__).inc()
@@ -228,6 +234,15 @@ class Unit:
         state = self.compilation.routes.get(ref.name)
         return state.source if state else None
 
+    async def _try_to_publish(self) -> BaseExceptionGroup[Exception] | None:
+        """Publish, or return what went wrong: it is told in status before the next try."""
+        failure: BaseExceptionGroup[Exception] | None = None
+        try:
+            await self._publish()
+        except* (KubeError, OvertakenError) as group:
+            failure = group
+        return failure
+
     async def _publish(self) -> None:
         encoded, owner = self.compilation.encoded, self._owner()
         if encoded is None or not owner:
@@ -251,12 +266,12 @@ class Unit:
     def _owner(self) -> Object:
         """Return a reference to the RuntimeDeployment; empty where there is none."""
         known = self.around.gathered.known.get(self.ref)
-        if known is None:
+        if known is None or known.is_going:
             return {}
         name = self.runtime.partition("/")[2]
         return {"apiVersion": API_VERSION, "kind": RUNTIME, "name": name, "uid": known.uid}
 
-    async def _judge(self) -> None:
+    async def _judge(self, refusal: str) -> None:
         """Tell what became of it all, and look again when time alone makes a difference."""
         reports = list(self.heard.values())
         if (took := self.propagation.heard([one.revision for one in reports])) is not None:
@@ -267,6 +282,7 @@ class Unit:
             reports=[one.report for one in reports],
             provisioning=self.making.provisioning,
             propagation=self.propagation.text,
+            refusal=refusal,
         )
         at, due = await self.judge.look(facts), self.making.due_in
         waits = [] if due is None else [due]
@@ -280,3 +296,16 @@ class Unit:
         self._alarm = None
         if wait_s is not None:
             self._alarm = asyncio.get_running_loop().call_later(wait_s, self.wake)
+
+
+def leaves_of(group: BaseExceptionGroup[Exception]) -> list[Exception]:
+    """Return all errors of a group, of groups in it too."""
+    each = (leaves_of(one) if isinstance(one, BaseExceptionGroup) else [one] for one in group.exceptions)
+    return [error for errors in each for error in errors]
+
+
+def refusal_in(failure: BaseExceptionGroup[Exception] | None) -> str:
+    """Return the API server's words where it refuses what is to be published; empty where another try may help."""
+    errors = leaves_of(failure) if failure else []
+    words = (str(one) for one in errors if isinstance(one, RefusedError | NoAccessError))
+    return next((said.partition(": ")[2] or said for said in words), "")

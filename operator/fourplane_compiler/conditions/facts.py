@@ -73,6 +73,8 @@ class Report:
     acknowledged: Digest | None = None
     """The snapshot that all its processes serve; None: it has served nothing yet, and takes no traffic."""
     rejections: tuple[Rejection, ...] = ()
+    revision: tuple[int, int] | None = None
+    """Epoch and sequence of the activation that asked for it; None: not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +85,10 @@ class Answers:
     acknowledged: frozenset[Digest] = frozenset()
     """What is served anywhere; a worker that has served nothing yet is not among those that are waited for."""
     rejections: frozenset[tuple[Digest | None, Rejection]] = frozenset()
-    """Refusals of what is active, and what their worker serves instead."""
+    """Refusals of what is active, and what their worker serves instead: the same snapshot, where it is the decision
+    that is refused."""
+    refusal: str = ""
+    """Why the newest snapshot can't be published, in the API server's words; empty: nothing is in the way."""
 
 
 def answers_of(activated: Activated | None, reports: Iterable[Report]) -> Answers:
@@ -96,9 +101,15 @@ def answers_of(activated: Activated | None, reports: Iterable[Report]) -> Answer
             (one.acknowledged, rejection)
             for one in given
             for rejection in one.rejections
-            if activated is not None and rejection.digest == activated.digest != one.acknowledged
+            if activated is not None and rejection.digest == activated.digest and not _is_taken(activated, one)
         ),
     )
+
+
+def _is_taken(activated: Activated, report: Report) -> bool:
+    """Tell whether a worker serves what is active, and took this decision on it."""
+    newest = activated.epoch, activated.sequence
+    return report.acknowledged == activated.digest and (report.revision is None or report.revision >= newest)
 
 
 def applied(activated: Activated | None, reports: Iterable[Report]) -> str:

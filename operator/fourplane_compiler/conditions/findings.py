@@ -108,7 +108,7 @@ def _programmed(subject: Subject, answers: Answers) -> Answer:
     if mine := _rejections(subject, answers):
         return _FALSE, ConditionReason.REJECTED, _lines(f"{_at(subject, one)}; {_CORRECT}" for one in mine)
     if answers.activated is None or answers.activated.digest not in subject.latest:
-        return _FALSE, ConditionReason.NOT_ACTIVATED, _WAIT_FOR_OPERATOR
+        return _not_active(answers)
     if not answers.acknowledged:
         return _FALSE, ConditionReason.NO_WORKERS, _START_WORKERS
     if answers.acknowledged <= subject.latest:
@@ -116,6 +116,12 @@ def _programmed(subject: Subject, answers: Answers) -> Answer:
     if others := _in_the_way(subject, answers):
         return _FALSE, ConditionReason.HELD_BACK, _lines(f"{_blamed(one)}; correct that" for one in others)
     return _FALSE, ConditionReason.WORKERS_BEHIND, _WAIT_FOR_WORKERS
+
+
+def _not_active(answers: Answers) -> Answer:
+    if answers.refusal:
+        return _FALSE, ConditionReason.PUBLISH_FAILED, f"the snapshot can't be stored: {answers.refusal}; {_PERMIT}"
+    return _FALSE, ConditionReason.NOT_ACTIVATED, _WAIT_FOR_OPERATOR
 
 
 def _serving(subject: Subject, answers: Answers, *, served_before: bool) -> Answer:
@@ -182,6 +188,7 @@ def _cut(message: str) -> str:
 
 
 _DO_FIRST = "do what Accepted and ResolvedRefs say"
+_PERMIT = "correct what refuses it (a quota, an admission policy, the operator's rights); it is tried again by itself"
 _CORRECT = "correct the field, or bring the workers to the operator's version"
 _WAIT_FOR_OPERATOR = "compiled, and not active yet; wait, and if it stays so look for the operator that holds the Lease"
 _WAIT_FOR_WORKERS = "active, and not acknowledged everywhere yet; wait, and if it stays so look at the WorkerReports"

@@ -29,6 +29,7 @@ _TERMINAL = {
     ConditionReason.CONFLICT,
     ConditionReason.TOO_LARGE,
     ConditionReason.CONTRACT_MISMATCH,
+    ConditionReason.PUBLISH_FAILED,
     ConditionReason.REJECTED,
     ConditionReason.HELD_BACK,
     *UNPROVISIONED,
