@@ -1,11 +1,9 @@
 """Make what RuntimeDeployments ask for, repair it, remove it again, and tell how far it is: one step at a time."""
 
-import hashlib
-import json
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 from fourplane_api import RuntimeDeployment
 from fourplane_compiler.conditions import Provisioning, Shortfall
@@ -25,6 +23,7 @@ from fourplane_kube import (
 )
 from fourplane_operator.provisioning_memory import Memory
 from fourplane_operator.provisioning_stock import KINDS, SELECTOR, Standing, Stock, is_ours, key_of, owner_of
+from fourplane_operator.provisioning_values import digest_of
 
 __all__ = ["KINDS", "SELECTOR", "Made", "Provisioner", "Writes", "is_ours", "owner_of"]
 
@@ -33,6 +32,8 @@ log = logging.getLogger(__name__)
 SCALE_MANAGER = "fourplane-scale"
 """Field manager that holds the number of pods between us and an autoscaler, so that it does not fall to 1."""
 _AUTOSCALER = "HorizontalPodAutoscaler"
+_LOOKS = 4
+"""How often an object is looked at again that changed before a write reached it: a status changes often."""
 _NOTHING = ""
 """In place of a body's digest: the object shall not be."""
 _CUSTOM_METRICS = "/apis/custom.metrics.k8s.io"
@@ -138,17 +139,21 @@ class Provisioner:
 
     async def _settle(self, resource: RuntimeDeployment, manifest: Manifest) -> Shortfall | None:
         """Apply one object where that is needed and permitted."""
-        key, digest = manifest.key, _digest(manifest.body)
+        key, digest = manifest.key, digest_of(manifest.body)
         if held := self._memory.held(key, digest):
             return held.shortfall
         try:
-            try:
-                return await self._reconcile(resource, manifest, digest)
-            except ConflictError:  # another object of that name came meanwhile: look again, once
-                self._stock.drop(key)
-                return await self._reconcile(resource, manifest, digest)
+            return await self._reconcile_newest(resource, manifest, digest)
         except _REFUSALS as error:
             return self._fail(key, digest, shortfalls.refused(key, _words(error)))
+
+    async def _reconcile_newest(self, resource: RuntimeDeployment, manifest: Manifest, digest: str) -> Shortfall | None:
+        for _ in range(_LOOKS):
+            try:
+                return await self._reconcile(resource, manifest, digest)
+            except ConflictError:  # another version by now, or another object
+                self._stock.drop(manifest.key)
+        return await self._reconcile(resource, manifest, digest)
 
     async def _reconcile(self, resource: RuntimeDeployment, manifest: Manifest, digest: str) -> Shortfall | None:
         key = manifest.key
@@ -163,8 +168,7 @@ class Provisioner:
         if live.is_going:
             return shortfalls.going(key)
         if self._memory.needs(key, digest, live):
-            await self._hand_over(manifest, live)
-            await self._apply(manifest, digest, live.uid)
+            await self._apply(manifest, digest, await self._hand_over(manifest, live))
         return None
 
     async def _found(self, key: Key) -> Standing | None:
@@ -173,10 +177,10 @@ class Provisioner:
         except NotFoundError:
             return None
 
-    async def _apply(self, manifest: Manifest, digest: str, uid: str = "") -> None:
-        """Apply; with a uid, only to that very object."""
+    async def _apply(self, manifest: Manifest, digest: str, live: Standing | None = None) -> None:
+        """Apply; where an object is there, only to that very version: a write that comes late changes nothing."""
         key = manifest.key
-        metadata = manifest.body["metadata"] | ({"uid": uid} if uid else {})
+        metadata = manifest.body["metadata"] | (live.precondition if live else {})
         body = manifest.body | {"metadata": metadata}
         answer = await self._writer.apply(KINDS[key.kind], key.namespace, body)
         found = Standing.of(key.kind, answer)
@@ -184,18 +188,19 @@ class Provisioner:
         is_repair = self._memory.applied(key, digest, found)
         log.info("repaired" if is_repair else "applied", extra={"object": str(key)})
 
-    async def _hand_over(self, manifest: Manifest, live: Standing) -> None:
+    async def _hand_over(self, manifest: Manifest, live: Standing) -> Standing:
         """Keep the number of pods where it becomes an autoscaler's: a field that nobody holds falls back to 1."""
         key = manifest.key
         if key.kind != "Deployment" or "replicas" in manifest.body["spec"] or not live.holds_replicas:
-            return
+            return live
         body = {
             "apiVersion": manifest.body["apiVersion"],
             "kind": key.kind,
-            "metadata": {"name": key.name, "uid": live.uid},
+            "metadata": {"name": key.name} | live.precondition,
             "spec": {"replicas": live.replicas},
         }
-        await self._writer.apply_as(SCALE_MANAGER, KINDS[key.kind], key.namespace, body)
+        answer = await self._writer.apply_as(SCALE_MANAGER, KINDS[key.kind], key.namespace, body)
+        return Standing.of(key.kind, answer)
 
     async def _remove(self, resource: RuntimeDeployment, wanted: set[Key]) -> list[Shortfall]:
         """Delete what this runtime owns and asks for no longer; what serves requests goes a little later."""
@@ -211,13 +216,30 @@ class Provisioner:
         if held := self._memory.held(key, _NOTHING):
             return held.shortfall
         try:
-            await self._writer.delete(KINDS[key.kind], key.namespace, key.name, uid=live.uid)
-        except (RefusedError, NoAccessError) as error:
+            await self._delete(key, live)
+        except (RefusedError, NoAccessError, ConflictError) as error:
             return self._fail(key, _NOTHING, shortfalls.stays(key, _words(error)))
-        except (NotFoundError, ConflictError):
-            log.info("gone already", extra={"object": str(key)})
         self._forget(key)
         return None
+
+    async def _delete(self, key: Key, live: Standing) -> None:
+        """Delete in the version that was looked at; one that came since is looked at first."""
+        found: Standing | None = live
+        for tries_left in reversed(range(_LOOKS + 1)):
+            if found is None or (found.uid, found.owner) != (live.uid, live.owner):
+                break
+            try:
+                kind, version = KINDS[key.kind], str(found.version)
+                await self._writer.delete(kind, key.namespace, key.name, uid=live.uid, resource_version=version)
+            except NotFoundError:
+                break
+            except ConflictError:
+                if not tries_left:
+                    raise
+            else:
+                return
+            found = await self._found(key)
+        log.info("gone already", extra={"object": str(key)})
 
     def _forget(self, key: Key, uid: str = "") -> None:
         """Forget an object that is gone, only the one with that uid where given."""
@@ -241,10 +263,6 @@ class Provisioner:
 
 def _runtime(key: Key, standing: Standing) -> str | None:
     return f"{key.namespace}/{standing.owner_name}" if standing.owner_name else None
-
-
-def _digest(body: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
 
 def _words(error: KubeError) -> str:

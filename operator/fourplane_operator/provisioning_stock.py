@@ -1,7 +1,5 @@
 """What stands of the objects that runtimes make: fed by listings and events, asked by the provisioner."""
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +8,7 @@ from fourplane_api import GROUP
 from fourplane_compiler.sources import RUNTIME
 from fourplane_compiler.workloads.manifest import MANAGED_BY, MANAGER, RUNTIME_LABEL, Key
 from fourplane_kube import Kind, Object, kinds
+from fourplane_operator.provisioning_values import digest_of, values_of
 from fourplane_operator.settings import MANAGER as FIELD_MANAGER
 
 KINDS: Mapping[str, Kind] = {
@@ -44,7 +43,10 @@ class Standing:
     """Its name, where it is a RuntimeDeployment."""
     is_going: bool
     fields: str
-    """Hash of the fields that the operator's manager holds: another hash than after the apply is drift."""
+    """Hash of the fields that the operator's manager holds and of their values: another than after the apply is drift.
+
+    Names alone would not do: another operator's late apply has the same manager, and so the same names.
+    """
     holds_replicas: bool
     """Whether that manager holds the number of pods."""
     replicas: int
@@ -63,11 +65,16 @@ class Standing:
             owner=str(controller.get("uid", "")),
             owner_name=str(controller.get("name", "")) if _is_runtime(controller) else "",
             is_going="deletionTimestamp" in metadata,
-            fields=hashlib.sha256(json.dumps(held, sort_keys=True).encode()).hexdigest(),
+            fields=digest_of([held, values_of(held, found)]),
             holds_replicas="f:replicas" in held.get("f:spec", {}),
             replicas=int((found.get("spec") or {}).get("replicas") or 0),
             told=_told(metadata, found) if kind in _TOLD else {},
         )
+
+    @property
+    def precondition(self) -> Object:
+        """Return what in an applied object's metadata makes the apply fail on any other object or version."""
+        return {"uid": self.uid, "resourceVersion": str(self.version)}
 
 
 class Stock:

@@ -1,6 +1,7 @@
 """On a real API server: what a runtime makes is applied once, repaired, left alone where it is others', and removed."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from provisioning_world import EXTERNAL, SETTINGS, a_world, everything, managed, reasons, told
@@ -8,8 +9,10 @@ from provisioning_world import EXTERNAL, SETTINGS, a_world, everything, managed,
 from fourplane_compiler.workloads import names
 from fourplane_compiler.workloads.plan import plan
 from fourplane_compiler.workloads.settings import ClusterFacts
+from fourplane_kube import ConflictError
 from fourplane_kube.kinds import CONFIG_MAP, DEPLOYMENT, SERVICE
-from fourplane_operator.provisioning import owner_of
+from fourplane_operator.provisioning import KINDS, owner_of
+from fourplane_operator.settings import MANAGER
 
 pytestmark = pytest.mark.usefixtures("definitions")
 WORKER = "demo-worker"
@@ -96,6 +99,79 @@ async def test_drift_is_repaired_and_what_others_added_stays(cluster, namespace)
         assert repaired["metadata"]["annotations"]["theirs"] == "stays"
         await world.step(resource)
         assert not world.writer.writes
+
+
+async def test_what_an_operator_with_the_same_manager_wrote_late_is_repaired(cluster, namespace):
+    async with a_world(cluster, namespace) as world:
+        resource = world.applied(EXTERNAL, managed("p"))
+        await world.step(resource)
+        for one in plan(
+            resource, replace(SETTINGS, worker_image="late:1", triton_image="late:1"), ClusterFacts()
+        ).manifests:
+            kind = KINDS[one.key.kind]
+            before = await world.get(one.key.kind, one.key.name)
+            after = await world.cluster.apply(kind, namespace, one.body, manager=MANAGER)
+            is_drift = one.key.kind == "Deployment"
+            assert (after["metadata"]["resourceVersion"] != before["metadata"]["resourceVersion"]) == is_drift
+            assert held_fields(after) == held_fields(before)  # the same names, other values
+        await world.step(resource)
+        assert {what for what, *_ in world.writer.writes} == {"apply"}
+        assert [kind for _, kind, _ in world.writer.writes] == ["Deployment", "Deployment"]
+        assert (await image_of(world)) == SETTINGS.worker_image
+        await world.step(resource)
+        assert not world.writer.writes
+
+
+async def test_a_write_that_was_decided_on_an_earlier_form_changes_nothing(cluster, namespace):
+    async with a_world(cluster, namespace) as world:
+        resource = world.applied()
+        await world.step(resource)
+        late = None
+
+        async def apply(kind, namespace, body, **rest):
+            nonlocal late
+            late = late or (kind, namespace, body)
+            return await world.cluster.apply(kind, namespace, body, manager=MANAGER, **rest)
+
+        world.writer.apply = apply
+        await world.step(world.applied(workers={"image": "localhost/other:1"}))
+        with pytest.raises(ConflictError):
+            await world.cluster.apply(*late, manager=MANAGER)
+
+
+async def test_a_status_that_changes_all_the_time_does_not_keep_from_applying_and_deleting(cluster, namespace):
+    async with a_world(cluster, namespace) as world:
+        gone, stays = names.pool_service("demo", "p"), WORKER
+        resource = world.applied(EXTERNAL, managed("p"))
+        await world.step(resource)
+        await world.step(world.applied(EXTERNAL))
+        world.now += 30
+        for name in (gone, stays):
+            note = {"metadata": {"annotations": {"a-status": "or whatever bumps the version"}}}
+            await world.cluster.merge(DEPLOYMENT, namespace, name, note, manager="someone")
+        edited = world.applied(EXTERNAL, workers={"image": "localhost/other:1"})
+        await world.provisioner.provision(edited)  # nothing was heard of these changes
+        assert await image_of(world) == "localhost/other:1"
+        assert not await world.is_there("Deployment", gone)
+
+
+async def test_what_became_anothers_before_it_was_deleted_stays(cluster, namespace):
+    async with a_world(cluster, namespace) as world:
+        await world.step(world.applied(workers={"replicas": 2}))
+        resource = world.applied(workers={"replicas": 1})
+        found = await world.get("PodDisruptionBudget", WORKER)
+        found["metadata"]["ownerReferences"][0]["uid"] = "another"
+        await world.cluster.replace(KINDS["PodDisruptionBudget"], namespace, found)
+        await world.provisioner.provision(resource)  # nothing was heard of this change
+        assert await world.is_there("PodDisruptionBudget", WORKER)
+
+
+def held_fields(found):
+    return [one["fieldsV1"] for one in found["metadata"]["managedFields"] if one["manager"] == MANAGER]
+
+
+async def image_of(world):
+    return (await world.get("Deployment", WORKER))["spec"]["template"]["spec"]["containers"][0]["image"]
 
 
 async def test_another_program_that_wants_it_otherwise_costs_few_writes(cluster, namespace):

@@ -75,6 +75,14 @@ def test_only_the_fields_that_our_manager_holds_are_compared():
     assert standing(held=("f:spec", "f:other")).fields != standing().fields
 
 
+def test_another_value_in_a_field_that_our_manager_holds_is_drift_and_one_in_anothers_is_none():
+    def fields(**content):
+        return Standing.of("Service", an_object() | content).fields
+
+    assert fields(spec={"a": 1}) != fields(spec={"a": 2})
+    assert fields(spec={"a": 1}, status={"b": 1}) == fields(spec={"a": 1}, status={"b": 2})
+
+
 def test_old_news_is_passed_over():
     stock = Stock()
     assert stock.put(SERVICE, standing(version=5))
