@@ -132,7 +132,7 @@ RULES: tuple[Rule, ...] = (
         lambda frame, ours, theirs: frame[0] == WINDOW_UPDATE and _quiet(ours) and frame[3][1:] == b"\0\0\0",
     ),
     Rule(
-        "a PRIORITY of a wrong size, or on itself, is ignored on a stream that is over",
+        "a PRIORITY of a wrong size, or on itself, is ignored on a stream that was reset here",
         "5.1, closed",
         lambda frame, ours, theirs: frame[0] == PRIORITY and _quiet(ours),
     ),
@@ -171,6 +171,11 @@ RULES: tuple[Rule, ...] = (
         "the library ends the connection for a header list above the bound, before it sees the rest of the block",
         "10.5.1",
         lambda frame, ours, theirs: theirs.failed == CALM and "Oversized" in theirs.why,
+    ),
+    Rule(
+        "a header list above the bound is not looked into",
+        "10.5.1",
+        lambda frame, ours, theirs: CALM in ours.resets.values() and theirs.failed == PROTOCOL,
     ),
     Rule(
         "SETTINGS_ENABLE_CONNECT_PROTOCOL is unknown here and ignored, whatever its value",

@@ -41,10 +41,11 @@ def receive_priority(link: Sending, stream_id: int, flags: int, payload: bytes) 
 
 def _break_any(link: Sending, stream_id: int, code: ErrorCode, reason: str) -> None:
     """Answer what breaks a stream in any state; no RST_STREAM may name one that is idle (section 6.4)."""
-    if stream_id in link.open_streams:
-        raise StreamBrokenError(stream_id, code, reason)
-    if link.find_state(stream_id) is State.IDLE:
+    state = link.find_state(stream_id)
+    if state is State.IDLE:
         raise ConnectionBrokenError(code, reason)  # section 5.4.1 allows it for any stream error
+    if state is not State.RESET_HERE:
+        raise StreamBrokenError(stream_id, code, reason)
 
 
 def receive_reset(link: Sending, stream_id: int, flags: int, payload: bytes) -> None:

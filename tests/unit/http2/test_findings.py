@@ -43,10 +43,10 @@ def test_a_bad_priority_does_not_make_a_stream_excused_that_the_client_may_not_o
     assert failure(server) == ErrorCode.PROTOCOL_ERROR
 
 
-def test_a_bad_priority_on_a_stream_that_is_over_resets_nothing():
+def test_a_bad_priority_on_a_stream_that_is_over_resets_it_once():
     server = a_server()
-    server.receive(OPENED + frame(RST, 0, 1, bytes(4)) + frame(PRIORITY, 0, 1, bytes(4)))
-    assert resets(server) == []
+    server.receive(OPENED + frame(RST, 0, 1, bytes(4)) + frame(PRIORITY, 0, 1, bytes(4)) * 3)
+    assert resets(server) == [(1, ErrorCode.FRAME_SIZE_ERROR)]
     assert failure(server) is None
 
 
