@@ -60,8 +60,8 @@ class Rights:
 
 
 def install_rights(cluster: ControlPlane, namespace: str, **values: Any) -> Rights:
-    """Apply the accounts, roles and bindings of a release in that namespace, which must be there."""
-    documents = rendered(namespace, **values)
+    """Apply the accounts, roles and bindings of a release in that namespace, which must be there and may be served."""
+    documents = rendered(namespace, allowOwnNamespace=True, **values)
     apply(cluster, (each for each in documents if each["kind"] in RIGHTS))
     (deployment,) = (each for each in documents if each["kind"] == "Deployment")
     given = arguments(deployment)
@@ -75,7 +75,7 @@ def install_rights(cluster: ControlPlane, namespace: str, **values: Any) -> Righ
 
 def install_policy(cluster: ControlPlane, namespace: str) -> None:
     """Apply the admission policy, and wait until the API server goes by it; it then holds in every namespace."""
-    apply(cluster, (each for each in rendered(namespace) if each["kind"] in POLICY))
+    apply(cluster, (each for each in rendered(namespace, clusterWide=True) if each["kind"] in POLICY))
     report = {
         "apiVersion": "fourplane.dev/v1alpha1",
         "kind": "WorkerReport",

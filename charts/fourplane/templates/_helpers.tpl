@@ -38,7 +38,22 @@
 {{- end }}
 
 {{- define "fourplane.namespaces" -}}
-{{- .Values.watchNamespaces | default (list .Release.Namespace) | sortAlpha | toJson }}
+{{- .Values.watchNamespaces | sortAlpha | toJson }}
+{{- end }}
+
+{{- define "fourplane.check" -}}
+{{- if and .Values.clusterWide .Values.watchNamespaces }}
+{{- fail "watchNamespaces: has no effect beside clusterWide: true; leave one of the two out" }}
+{{- end }}
+{{- if not (or .Values.clusterWide .Values.watchNamespaces) }}
+{{- fail "watchNamespaces: name at least one namespace to serve, another than the release's, or set clusterWide: true" }}
+{{- end }}
+{{- if and (has .Release.Namespace .Values.watchNamespaces) (not .Values.allowOwnNamespace) }}
+{{- fail (printf "watchNamespaces: %s is the release's own namespace, with the signing key in it, and who may write RuntimeDeployments there could run pods with that key; name other namespaces, or install the release into another one" .Release.Namespace) }}
+{{- end }}
+{{- if regexMatch "-(worker|engine)$" (include "fourplane.serviceAccount" .) }}
+{{- fail "serviceAccount.name: names that end in -worker or -engine are those of runtimes' pods; choose another one" }}
+{{- end }}
 {{- end }}
 
 {{- define "fourplane.selector" -}}

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 import rendering
-from rendering import arguments, container, rendered, rendered_text
+from rendering import arguments, container
 
 from fourplane_operator.metrics import Metrics
 
@@ -25,8 +25,17 @@ EVERYTHING = {
     "serviceAccount": {"annotations": {"e": "f"}},
     "networkPolicy": {"metricsFrom": [{"namespaceSelector": {}}]},
 }
-CASES = {"defaults": {}, "everything": EVERYTHING, "cluster-wide": {"clusterWide": True}}
+CASES = {"least": {}, "everything": EVERYTHING, "cluster-wide": {"clusterWide": True, "watchNamespaces": []}}
 WRITES = {"create", "update", "patch", "delete", "deletecollection", "bind", "escalate", "impersonate"}
+
+
+def rendered_text(**values):
+    """Render with one namespace to serve, which has to be named, unless the values say otherwise."""
+    return rendering.rendered_text(**{"watchNamespaces": ["shop"]} | values)
+
+
+def rendered(**values):
+    return rendering.rendered(**{"watchNamespaces": ["shop"]} | values)
 
 
 @pytest.fixture(params=CASES.values(), ids=CASES)
@@ -108,12 +117,35 @@ def test_everything_that_has_a_namespace_names_it(documents):
         assert ("namespace" in document["metadata"]) is (document["kind"] not in wide), document["kind"]
 
 
-def test_without_a_word_it_serves_its_own_namespace_by_namespaced_rights():
-    documents = rendered("shop")
+def test_one_namespace_is_served_by_namespaced_rights():
+    documents = rendered()
     assert "--namespace=shop" in container(the(documents, "Deployment"))["args"]
-    assert [role["metadata"]["name"] for role in of_kind(documents, "ClusterRole")] == ["shop-fourplane-worker"]
+    assert [role["metadata"]["name"] for role in of_kind(documents, "ClusterRole")] == [
+        "fourplane-system-fourplane-worker"
+    ]
     assert of_kind(documents, "ClusterRoleBinding") == []
-    assert {binding["metadata"]["namespace"] for binding in of_kind(documents, "RoleBinding")} == {"shop"}
+    places = [binding["metadata"]["namespace"] for binding in of_kind(documents, "RoleBinding")]
+    assert sorted(places) == ["fourplane-system", "shop"]
+
+
+@pytest.mark.parametrize(
+    ("values", "remedy"),
+    [
+        ({"watchNamespaces": []}, "name at least one namespace to serve, another than the release's"),
+        ({"watchNamespaces": ["shop"], "clusterWide": True}, "leave one of the two out"),
+        ({"watchNamespaces": ["shop", "fourplane-system"]}, "fourplane-system is the release's own namespace"),
+        ({"serviceAccount": {"name": "vision-worker"}}, r"serviceAccount\.name: .* choose another one"),
+        ({"fullnameOverride": "vision-engine"}, r"serviceAccount\.name: .* choose another one"),
+    ],
+)
+def test_what_would_serve_nothing_or_give_the_key_away_is_refused_with_its_remedy(values, remedy):
+    with pytest.raises(ValueError, match=remedy):
+        rendered(**values)
+
+
+def test_the_releases_namespace_is_served_only_when_asked():
+    documents = rendered(watchNamespaces=["fourplane-system"], allowOwnNamespace=True)
+    assert "--namespace=fourplane-system" in container(the(documents, "Deployment"))["args"]
 
 
 def test_each_served_namespace_has_rights_of_its_own():
@@ -125,7 +157,7 @@ def test_each_served_namespace_has_rights_of_its_own():
 
 
 def test_the_whole_cluster_is_served_only_when_asked():
-    documents = rendered(clusterWide=True)
+    documents = rendered(clusterWide=True, watchNamespaces=[])
     assert "--all-namespaces" in container(the(documents, "Deployment"))["args"]
     assert the(documents, "ClusterRoleBinding")["roleRef"]["name"] == "fourplane-system-fourplane-operator"
 
@@ -141,9 +173,21 @@ def test_a_digest_wins_over_a_tag():
 def test_a_key_of_the_users_is_mounted_and_none_is_made():
     documents = rendered(signingKey={"existingSecret": "mine"})
     deployment = the(documents, "Deployment")
-    assert arguments(deployment)["signing-key"] == "/etc/fourplane/keys/signing.key"
+    assert arguments(deployment)["signing-key"] == "/etc/fourplane/keys"
+    assert arguments(deployment)["own-secret"] == "mine"
     assert "signing-key-secret" not in arguments(deployment)
     assert not any("secrets" in rule["resources"] for rule in rules(documents))
+
+
+def test_what_holds_for_workers_stays_when_it_is_uninstalled():
+    kept = [
+        one for one in rendered() if one["metadata"].get("annotations", {}).get("helm.sh/resource-policy") == "keep"
+    ]
+    assert [(one["kind"], one["metadata"]["name"]) for one in kept] == [
+        ("ClusterRole", "fourplane-system-fourplane-worker"),
+        ("ValidatingAdmissionPolicy", "fourplane-system-fourplane-reports"),
+        ("ValidatingAdmissionPolicyBinding", "fourplane-system-fourplane-reports"),
+    ]
 
 
 def test_one_replica_has_no_disruption_budget_and_two_have():
