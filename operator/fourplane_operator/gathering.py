@@ -8,11 +8,15 @@ from fourplane_api import InvalidResourceError, ModelRoute, RuntimeDeployment, p
 from fourplane_api.meta import Condition
 from fourplane_compiler.conditions import standing
 from fourplane_compiler.diagnostics import SourceRef
-from fourplane_compiler.sources import ROUTE, RUNTIME, Broken, Changes, Resource, ref_of, runtime_of
+from fourplane_compiler.permission import UNKNOWN, Permission, permission_of
+from fourplane_compiler.sources import RUNTIME, Broken, Changes, Resource, ref_of, runtime_named, runtime_of
 from fourplane_kube import Object
+from fourplane_operator.gone import Gone, is_in
 
 _READ = ("apiVersion", "kind", "spec")
 _METADATA = ("name", "namespace", "uid", "generation", "creationTimestamp")
+
+_NONE = Permission()
 
 
 @dataclass(slots=True)
@@ -30,6 +34,8 @@ class Known:
     """The rest of what stands in its status."""
     is_going: bool = False
     """Whether it is deleted, and waits for what depends on it."""
+    takes: Permission = _NONE
+    """From which other namespaces a runtime takes routes."""
 
 
 @dataclass(slots=True)
@@ -45,16 +51,13 @@ class Gathered:
     """Whose status was written, by runtime."""
     _shared: dict[Condition, Condition] = field(default_factory=dict)
     """One object for all conditions that are equal: 10,000 routes have eight each."""
-    _listed: dict[tuple[str, str], int] = field(default_factory=dict)
-    """By kind and namespace: the version of the newest listing. Events from before it are old news."""
-    _gone: dict[SourceRef, int] = field(default_factory=dict)
-    """Resources that went since the last listing, and the version of that: a listing from before may still come."""
+    _gone: Gone = field(default_factory=Gone)
 
     def saw(self, document: Object) -> None:
         """Take a resource in its newest form; older forms are passed over."""
         ref, version = _ref(document), _version(document)
         before = self.known.get(ref)
-        if version <= (before.version if before else max(self._gone.get(ref, 0), self._listed_at(ref))):
+        if version <= before.version if before else self._gone.is_late(ref, version):
             return
         metadata, status = document["metadata"], document.get("status") or {}
         uid, generation = str(metadata.get("uid", "")), int(metadata.get("generation", 0))
@@ -71,7 +74,8 @@ class Gathered:
         runtime = _runtime(resource, document, before)
         if before is not None and before.runtime != runtime:
             self._wait(before.runtime, ref, None)
-        self.known[ref] = Known(uid, generation, version, runtime, self._standing(status), told, is_going)
+        standing_now, takes = self._standing(status), _takes(resource, ref)
+        self.known[ref] = Known(uid, generation, version, runtime, standing_now, told, is_going, takes)
         # A runtime that waits for what depends on it serves no more: its routes are told so.
         self._wait(runtime, ref, None if is_going and ref.kind == RUNTIME else resource)
 
@@ -79,8 +83,8 @@ class Gathered:
         """Take note that a resource is gone, unless another of its name came since."""
         ref = _ref(document)
         before = self.known.get(ref)
+        self._gone.went(ref, _version(document))
         if before is not None and before.uid in ("", str(document["metadata"].get("uid", ""))):
-            self._gone[ref] = _version(document)
             self._forget(ref, before)
 
     def listed(self, kind: str, namespace: str, documents: Iterable[Object], version: str) -> int:
@@ -91,12 +95,11 @@ class Gathered:
             document.setdefault("apiVersion", "fourplane.dev/v1alpha1")
             there.add(_ref(document))
             self.saw(document)
-        self._listed[kind, namespace] = int(version)
-        self._gone = {ref: at for ref, at in self._gone.items() if at > int(version) or ref.kind != kind}
+        self._gone.listed(kind, namespace, int(version))
         gone = [
             (ref, known)
             for ref, known in self.known.items()
-            if ref.kind == kind and _is_in(ref, namespace) and ref not in there and known.version <= int(version)
+            if ref.kind == kind and is_in(ref.name, namespace) and ref not in there and known.version <= int(version)
         ]
         for ref, known in gone:
             self._forget(ref, known)
@@ -140,10 +143,6 @@ class Gathered:
             self._shared.clear()
         return tuple(self._shared.setdefault(one, one) for one in standing(status))
 
-    def _listed_at(self, ref: SourceRef) -> int:
-        namespace = ref.name.partition("/")[0]
-        return max(self._listed.get((ref.kind, namespace), 0), self._listed.get((ref.kind, ""), 0))
-
 
 def _ref(document: Object) -> SourceRef:
     metadata = document["metadata"]
@@ -154,8 +153,10 @@ def _version(document: Object) -> int:
     return int(document["metadata"].get("resourceVersion") or 0)
 
 
-def _is_in(ref: SourceRef, namespace: str) -> bool:
-    return not namespace or ref.name.startswith(f"{namespace}/")
+def _takes(resource: Resource | Broken, ref: SourceRef) -> Permission:
+    if isinstance(resource, RuntimeDeployment):
+        return permission_of(resource)
+    return UNKNOWN if ref.kind == RUNTIME else _NONE
 
 
 def _parsed(document: Object) -> Resource | Broken:
@@ -172,18 +173,8 @@ def _runtime(resource: Resource | Broken, document: Object, before: Known | None
         return runtime_of(resource)
     if isinstance(resource, RuntimeDeployment) or document["kind"] == RUNTIME:
         return _ref(document).name
-    return _runtime_of_broken(document) or (before.runtime if before else f"{document['metadata']['namespace']}/-")
-
-
-def _runtime_of_broken(document: Object) -> str:
-    """Return the runtime that a route names which is invalid otherwise; empty where that can't be read either."""
-    spec = document.get("spec")
-    reference = spec.get("runtimeRef") if isinstance(spec, Mapping) else None
-    name = reference.get("name") if isinstance(reference, Mapping) else None
-    namespace = reference.get("namespace") if isinstance(reference, Mapping) else None
-    if not isinstance(name, str) or not name or document["kind"] != ROUTE:
-        return ""
-    return f"{namespace if isinstance(namespace, str) and namespace else document['metadata']['namespace']}/{name}"
+    namespace = document["metadata"]["namespace"]
+    return runtime_named(document, namespace) or (before.runtime if before else f"{namespace}/-")
 
 
 _SHARED_MAX = 50_000

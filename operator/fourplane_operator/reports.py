@@ -11,6 +11,7 @@ from fourplane_compiler.diagnostics import SourceRef
 from fourplane_core.control.snapshot import Digest
 from fourplane_kube import Object
 from fourplane_kube.kinds import WORKER_REPORT
+from fourplane_operator.gone import Gone, is_in
 
 log = logging.getLogger(__name__)
 
@@ -83,44 +84,64 @@ class Reports:
     """Is called with the runtime on which a report says something else."""
     _runtimes: dict[str, str] = field(default_factory=dict)
     """Runtime of each report, by NAMESPACE/NAME of the report."""
+    _gone: Gone = field(default_factory=Gone)
 
     def saw(self, document: Object) -> None:
-        """Take a report in a new form."""
-        said, name = heard(document), _name(document)
-        before = self._runtimes.get(name)
-        if before is not None and (said is None or before != said.runtime):
-            self.lost(name)
+        """Take a report in its newest form; older forms are passed over."""
+        ref, version, said = _ref(document), _version(document), heard(document)
+        name, before = ref.name, self._known(ref.name)
+        if version <= before.version if before else self._gone.is_late(ref, version):
+            return
+        if before is not None and (said is None or before.runtime != said.runtime):
+            self._forget(name)
         if said is None:
+            self._gone.went(ref, version)  # nor does an older form that could be read
             log.warning("WorkerReport %s can't be read, or speaks for another namespace: it does not count", name)
             return
         self._runtimes[name] = said.runtime
         ours = self.of(said.runtime)
-        known = ours.get(name)
-        if known is None or known.version < said.version:
-            ours[name] = said
-            if known is None or (known.report, known.revision) != (said.report, said.revision):
-                self.wake(said.runtime)
+        known, ours[name] = ours.get(name), said
+        if known is None or _told(known) != _told(said):
+            self.wake(said.runtime)
 
-    def lost(self, name: str) -> None:
-        """Take note that a report is gone."""
-        runtime = self._runtimes.pop(name, None)
-        if runtime is not None:
-            self.of(runtime).pop(name, None)
-            self.wake(runtime)
+    def lost(self, document: Object) -> None:
+        """Take note that a report is gone, unless another of its name came since."""
+        ref, version = _ref(document), _version(document)
+        before = self._known(ref.name)
+        self._gone.went(ref, version)
+        if before is not None and before.version <= version:
+            self._forget(ref.name)
 
     def listed(self, namespace: str, documents: Iterable[Object], version: int) -> None:
         """Take all there is in a namespace (empty: in all), as of that version."""
         there = set()
         for document in documents:
             document.setdefault("apiVersion", WORKER_REPORT.api_version)
-            there.add(_name(document))
+            there.add(_ref(document).name)
             self.saw(document)
+        self._gone.listed(WORKER_REPORT.kind, namespace, version)
         for name, runtime in list(self._runtimes.items()):
-            is_here = name.startswith(f"{namespace}/" if namespace else "")
-            if is_here and name not in there and self.of(runtime)[name].version <= version:
-                self.lost(name)
+            if is_in(name, namespace) and name not in there and self.of(runtime)[name].version <= version:
+                self._forget(name)
+
+    def _known(self, name: str) -> Heard | None:
+        runtime = self._runtimes.get(name)
+        return None if runtime is None else self.of(runtime).get(name)
+
+    def _forget(self, name: str) -> None:
+        runtime = self._runtimes.pop(name)
+        self.of(runtime).pop(name, None)
+        self.wake(runtime)
 
 
-def _name(document: Object) -> str:
+def _ref(document: Object) -> SourceRef:
     metadata = document["metadata"]
-    return f"{metadata['namespace']}/{metadata['name']}"
+    return SourceRef(WORKER_REPORT.kind, f"{metadata['namespace']}/{metadata['name']}")
+
+
+def _version(document: Object) -> int:
+    return int(document["metadata"].get("resourceVersion") or 0)
+
+
+def _told(said: Heard) -> tuple[Report, tuple[int, int]]:
+    return said.report, said.revision

@@ -137,7 +137,7 @@ class Term:
         if kind in _USER_KINDS:
             self.gathered.lost(document)
         elif kind == WORKER_REPORT.kind:
-            self._reports.lost(_path(document))
+            self._reports.lost(document)
         else:
             self._suspected(document)
 

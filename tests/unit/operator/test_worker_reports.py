@@ -92,5 +92,5 @@ def test_a_listing_of_one_namespace_says_nothing_of_one_that_begins_alike(world)
 
 
 def test_losing_an_unknown_report_is_no_news(world):
-    world.reports.lost("shop/nobody")
+    world.reports.lost(a_report("nobody", 1))
     assert world.woken == []
