@@ -4,6 +4,7 @@ It stands in the spec: a report has one writer, which wants nothing and only tel
 that a status subresource would keep apart.
 """
 
+from enum import StrEnum, unique
 from typing import Annotated, ClassVar
 
 from pydantic import Field, StrictInt, StrictStr
@@ -99,6 +100,31 @@ class Processes(ApiModel):
         return cls(wanted=wanted, serving=serving, summary=f"{serving}/{wanted}")
 
 
+@unique
+class PoolState(StrEnum):
+    """How many engines of a pool answer."""
+
+    UP = "Up"
+    DEGRADED = "Degraded"
+    DOWN = "Down"
+
+
+class PoolReport(ApiModel):
+    """A pool as the worker sees it."""
+
+    name: DnsLabel = Field(description="Name of the pool.")
+    state: PoolState = Field(
+        description="Up: every engine answers and serves its models as declared; Degraded: some do; Down: no engine"
+        " answers."
+    )
+    message: StrictStr = Field(
+        default="",
+        max_length=512,
+        json_schema_extra=ABSENT,
+        description="What is wrong, in one line. Default: empty, nothing is.",
+    )
+
+
 class WorkerReportSpec(ApiModel):
     """What the worker says."""
 
@@ -122,6 +148,11 @@ class WorkerReportSpec(ApiModel):
         description="Why it does not take some snapshots; any number of faults of one. Default: none.",
     )
     processes: Processes = Field(description="The processes of the worker.")
+    pools: Annotated[tuple[PoolReport, ...], Field(max_length=32), Unique("name")] = Field(
+        default=(),
+        json_schema_extra=ABSENT,
+        description="How its pools of engines are; those that it did not look at yet are left out. Default: none.",
+    )
 
 
 class WorkerReport(Resource):

@@ -59,18 +59,31 @@ class Bench:
     def __init__(self):
         self.server = Server()
         self.says = "a"
+        self.pools = "Up"
+        self.now = 1000.0
+        self.waits = []
         self.pulse = asyncio.Queue()
-        self.reporter = Reporter(self.server, self.compose, self.changes, settle_s=0.0)
+        self.reporter = Reporter(self.server, self.compose, self.changes, settle_s=0.0, clock=lambda: self.now)
 
     def compose(self):
-        return {"metadata": {"namespace": "team", "name": "shop-0"}, "spec": {"says": self.says}}
+        return {"metadata": {"namespace": "team", "name": "shop-0"}, "spec": {"says": self.says, "pools": self.pools}}
 
     async def changes(self, within_s):
+        self.waits.append(within_s)
         return await self.pulse.get()
 
     def change(self, says):
         self.says = says
         self.pulse.put_nowait(True)
+
+    async def pools_are(self, pools, *, after_s=0.0):
+        """Let time pass and pools be otherwise; return how long it is waited on then at most."""
+        self.now += after_s
+        self.pools = pools
+        waits = len(self.waits)
+        self.pulse.put_nowait(True)
+        await self.until(lambda: len(self.waits) > waits)
+        return self.waits[-1]
 
     async def until(self, ready):
         async with asyncio.timeout(20):
@@ -142,3 +155,30 @@ async def test_what_changes_while_it_is_written_is_written_next(bench):
     bench.server._store = change_meanwhile
     bench.change("c")
     await bench.until(lambda: bench.stored() == "b")
+
+
+async def test_a_change_of_pools_alone_is_written_five_seconds_later_in_its_newest_form(bench):
+    await bench.until(lambda: bench.stored() == "a" and bench.waits)
+    assert await bench.pools_are("Down") == 5.0
+    assert await bench.pools_are("Degraded", after_s=4.0) == 1.0
+    assert bench.server.writes == 1
+    await bench.pools_are("Degraded", after_s=1.0)
+    assert (bench.server.writes, bench.server.stored["spec"]["pools"]) == (2, "Degraded")
+    assert await bench.pools_are("Up") == 5.0
+
+
+async def test_a_change_of_pools_that_passes_is_never_written(bench):
+    await bench.until(lambda: bench.stored() == "a" and bench.waits)
+    await bench.pools_are("Down")
+    assert await bench.pools_are("Up", after_s=3.0) > 5.0
+    await bench.pools_are("Up", after_s=3.0)
+    assert bench.server.writes == 1
+    assert await bench.pools_are("Down") == 5.0
+
+
+async def test_another_change_takes_pools_along_at_once(bench):
+    await bench.until(lambda: bench.stored() == "a" and bench.waits)
+    await bench.pools_are("Down")
+    bench.change("b")
+    await bench.until(lambda: bench.stored() == "b")
+    assert (bench.server.writes, bench.server.stored["spec"]["pools"]) == (2, "Down")

@@ -3,6 +3,7 @@
 import pytest
 
 from fourplane_api.parse import parse_machine
+from fourplane_api.report import PoolReport, PoolState
 from fourplane_worker.cluster import reports
 from fourplane_worker.cluster.reports import Identity, Refused, Standing, Taken
 
@@ -81,3 +82,15 @@ def test_a_fault_of_one_entry_names_its_resource(entry, source, field):
     [rejection] = report["spec"]["rejections"]
     assert (rejection.get("source"), rejection.get("field")) == (source, field)
     parse_machine(report)
+
+
+def test_reports_differ_in_pools_alone_or_in_more():
+    pool = PoolReport(name="main", state=PoolState.DOWN, message="a: refused")
+    standing = Standing(taken=TAKEN, refused=(), serving=2, wanted=2, pools=(pool,))
+    with_pools = reports.document(WHO, standing)
+    parse_machine(with_pools)
+    assert with_pools["spec"]["pools"] == [{"name": "main", "state": "Down", "message": "a: refused"}]
+    assert reports.differ_in_pools_alone(a_report(), with_pools)
+    assert not reports.differ_in_pools_alone(a_report(serving=1), with_pools)
+    assert not reports.differ_in_pools_alone(with_pools, with_pools)
+    assert not reports.differ_in_pools_alone(with_pools, {})

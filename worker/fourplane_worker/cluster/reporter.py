@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
@@ -15,6 +16,10 @@ log = logging.getLogger(__name__)
 
 _LOOK_AFTER_S = (45.0, 60.0)
 """How often the stored report is read, spread: somebody may have deleted or edited it."""
+
+
+_POOLS_AFTER_S = 5.0
+"""How long a change of pools alone waits: engines come and go, and a whole fleet sees it."""
 
 
 class Store(Protocol):
@@ -42,15 +47,17 @@ class Reporter:
         compose: Callable[[], Mapping[str, Any]],
         changes: Callable[[float], Awaitable[object]],
         settle_s: float = 0.1,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Take what says how the report should be now, and what waits for a change, at most so many seconds.
 
-        What changes within `settle_s` seconds is written once.
+        What changes within `settle_s` seconds is written once; of pools alone, within five seconds.
         """
         self._store = store
         self._compose = compose
         self._changes = changes
         self._settle_s = settle_s
+        self._clock = clock
         self._said: Mapping[str, Any] = {}
         """What was written last, or tried."""
         self._stored: dict[str, Any] | None = None
@@ -60,22 +67,37 @@ class Reporter:
 
     async def run(self) -> None:
         """Write for ever; a server that is gone gets the newest report when it is back."""
-        loop = asyncio.get_running_loop()
         failures = 0
-        look_at = loop.time()
+        look_at = self._clock()
         while True:
-            if loop.time() >= look_at:
+            if self._clock() >= look_at:
                 self._stored = None
-                look_at = loop.time() + random.uniform(*_LOOK_AFTER_S)  # noqa: S311 - spreads load, guards nothing
+                look_at = self._clock() + random.uniform(*_LOOK_AFTER_S)  # noqa: S311 - spreads load, guards nothing
             wait_s = await self._try(failures)
             if wait_s:
                 failures += 1
                 await asyncio.sleep(wait_s)
                 continue
             failures = 0
-            while self._compose() == self._said and loop.time() < look_at:  # it may have changed during the writing
-                await self._changes(look_at - loop.time())
+            await self._until_due(look_at)
             await asyncio.sleep(self._settle_s)
+
+    async def _until_due(self, look_at: float) -> None:
+        """Wait for something to write, which may have come during the last writing, or for the time to look."""
+        since: float | None = None
+        while True:
+            wanted, now = self._compose(), self._clock()
+            due = look_at
+            if wanted == self._said:
+                since = None
+            elif not reports.differ_in_pools_alone(wanted, self._said):
+                return
+            else:
+                since = now if since is None else since
+                due = since + _POOLS_AFTER_S
+            if now >= due:
+                return
+            await self._changes(due - now)
 
     async def _try(self, failures: int) -> float:
         """Write if that is needed; return how long to wait before another try, 0 where it is as it should be."""

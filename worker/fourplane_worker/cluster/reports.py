@@ -11,6 +11,7 @@ from fourplane_api.report import (
     NO_SOURCE,
     NOTHING_ACKNOWLEDGED,
     Acknowledged,
+    PoolReport,
     Processes,
     Rejection,
     ReportedSource,
@@ -55,6 +56,7 @@ class Standing:
     """Processes that serve."""
     wanted: int
     """Processes that there should be."""
+    pools: tuple[PoolReport, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +81,7 @@ def document(who: Identity, standing: Standing) -> dict[str, Any]:
         acknowledged=_acknowledged(standing.taken),
         rejections=tuple(_rejections(who.runtime, standing.refused)),
         processes=Processes.of(standing.serving, standing.wanted),
+        pools=standing.pools,
     )
     found = WorkerReport(metadata=ObjectMeta(name=who.pod, namespace=namespace), spec=spec).document()
     metadata: dict[str, Any] = {"name": who.pod, "namespace": namespace}
@@ -93,9 +96,19 @@ def is_same(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     return stored.get("spec") == wanted["spec"] and (owners[1] is None or owners[0] == owners[1])
 
 
+def differ_in_pools_alone(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Tell whether two reports say the same but of pools."""
+    return one != other and _without_pools(one) == _without_pools(other)
+
+
 def over(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
     """Return what to put in the place of what is stored."""
     return dict(stored) | {"spec": wanted["spec"], "metadata": stored["metadata"] | wanted["metadata"]}
+
+
+def _without_pools(report: Mapping[str, Any]) -> dict[str, Any]:
+    spec = {key: value for key, value in report.get("spec", {}).items() if key != "pools"}
+    return dict(report) | {"spec": spec}
 
 
 def _acknowledged(taken: Taken | None) -> Acknowledged:

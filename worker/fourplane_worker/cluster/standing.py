@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
+from fourplane_worker.cluster import pools
 from fourplane_worker.cluster.follower import Follower
 from fourplane_worker.cluster.reports import Refused, Standing, Taken
 from fourplane_worker.process.fleet import Fleet
@@ -24,12 +25,14 @@ class Observer:
 
     def look(self) -> Standing:
         """Return how it stands now."""
-        children = self._fleet.children
+        children, snapshot = self._fleet.children, self._intake.snapshot
+        names = [str(pool.name) for pool in snapshot.pools] if snapshot else []
         return Standing(
             taken=self._acknowledged(),
             refused=tuple(self._refused()),
             serving=sum(child.is_listening and child.serving is not None for child in children),
             wanted=len(children),
+            pools=tuple(pools.told(names, self._fleet.endpoints())),
         )
 
     def _acknowledged(self) -> Taken | None:

@@ -125,6 +125,10 @@ class Counts:
     messages_out: int
 
 
+CONNECTING = "it is being connected to"
+"""Failure of an endpoint of which nothing is known yet."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reach:
     """How an engine's endpoint is found to be."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from fourplane_worker.front.front import Front
 from fourplane_worker.front.pools import Endpoint
-from fourplane_worker.process.messages import Counts, Reach, Report
+from fourplane_worker.process.messages import CONNECTING, Counts, Reach, Report
 from fourplane_worker.telemetry.cells import Series
 
 _PIECE = 250
@@ -64,7 +64,7 @@ class Reporter:
 def _reach(endpoint: Endpoint) -> Reach:
     """Tell what is known; one that is not reached was found wrong before, if at all."""
     if not endpoint.connections:
-        return Reach(failure=endpoint.failure or "it is being connected to")
+        return Reach(failure=endpoint.failure or CONNECTING)
     return Reach(broken=dict(endpoint.broken))
 
 

@@ -67,7 +67,7 @@ def state_of(facts: Facts, intake: Intake, fleet: Fleet) -> str:
         return "NoSnapshot"
     if not fleet.serves(intake.offer):
         return "Progressing"
-    is_whole = all(_pool_state(addresses) == "Up" for addresses in _endpoints(intake, fleet).values())
+    is_whole = all(pool_state(addresses) == "Up" for addresses in _endpoints(intake, fleet).values())
     return "Ready" if is_whole and not intake.problems and not facts.problems else "Degraded"
 
 
@@ -92,7 +92,7 @@ def _pools(intake: Intake, fleet: Fleet) -> list[dict[str, Any]]:
     return [
         {
             "name": name,
-            "state": _pool_state(addresses),
+            "state": pool_state(addresses),
             "endpoints": [
                 {"address": address, "up": not reach.failure, "failure": reach.failure, "broken": _broken(reach)}
                 for address, reach in addresses.items()
@@ -107,7 +107,8 @@ def _broken(reach: Reach) -> list[dict[str, str]]:
     return [{"model": model, "problem": problem} for model, problem in sorted(reach.broken.items())]
 
 
-def _pool_state(addresses: Mapping[str, Reach]) -> str:
+def pool_state(addresses: Mapping[str, Reach]) -> str:
+    """Sum a pool up in one word; without endpoints it is down."""
     if all(reach.failure for reach in addresses.values()):
         return "Down"
     is_whole = not any(reach.failure or reach.broken for reach in addresses.values())
