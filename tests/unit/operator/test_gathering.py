@@ -159,3 +159,13 @@ def test_what_a_failed_compile_took_waits_again_behind_what_is_newer(gathered):
     again = gathered.take(DEMO)
     assert [one.spec.model.name for one in again.upserts] == ["newer"]
     assert [ref.name for ref in again.deletes] == ["default/b"]
+
+
+def test_a_runtime_that_waits_for_what_depends_on_it_is_compiled_as_gone_and_stays_known(gathered):
+    gathered.saw(a_document(RUNTIME, "demo", {"pools": []}, version=1))
+    gathered.take(DEMO)
+    going = a_document(RUNTIME, "demo", {"pools": []}, version=2, generation=2)
+    going["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    gathered.saw(going)
+    assert taken(gathered) == ([], [DEMO])
+    assert gathered.known[SourceRef(RUNTIME, DEMO)].is_going

@@ -49,3 +49,8 @@ def test_a_shard_that_no_snapshot_names_goes():
 
 def test_nothing_goes_where_nothing_is():
     assert names([], "") == []
+
+
+def test_shards_of_a_snapshot_that_is_about_to_be_stay():
+    found = unneeded([], [a_shard("1"), a_shard("2")], frozenset(), 0, asked=frozenset({"1" * 64}))
+    assert [one.uid for one in found] == ["2"]
