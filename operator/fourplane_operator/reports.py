@@ -67,6 +67,7 @@ def heard(document: Object) -> Heard | None:
                 )
                 for one in said.rejections
             ),
+            pools=said.pools,
             revision=(said.acknowledged.epoch, said.acknowledged.sequence),
         ),
         revision=(said.acknowledged.epoch, said.acknowledged.sequence),

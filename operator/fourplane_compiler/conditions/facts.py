@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum, unique
 
+from fourplane_api.report import PoolReport
+from fourplane_compiler.conditions.pools import worst
 from fourplane_compiler.conditions.provisioned import Provisioning
 from fourplane_compiler.diagnostics import Diagnostic, SourceRef
 from fourplane_core.control.snapshot import Digest
@@ -75,6 +77,8 @@ class Report:
     rejections: tuple[Rejection, ...] = ()
     revision: tuple[int, int] | None = None
     """Epoch and sequence of the activation that asked for it; None: not known."""
+    pools: tuple[PoolReport, ...] = ()
+    """What it knows of its pools."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +93,8 @@ class Answers:
     that is refused."""
     refusal: str = ""
     """Why the newest snapshot can't be published, in the API server's words; empty: nothing is in the way."""
+    pools: tuple[PoolReport, ...] = ()
+    """Each pool at its worst, by name; empty: nobody tells."""
 
 
 def answers_of(activated: Activated | None, reports: Iterable[Report]) -> Answers:
@@ -103,6 +109,7 @@ def answers_of(activated: Activated | None, reports: Iterable[Report]) -> Answer
             for rejection in one.rejections
             if activated is not None and rejection.digest == activated.digest and not _is_taken(activated, one)
         ),
+        pools=worst(pool for one in given for pool in one.pools),
     )
 
 

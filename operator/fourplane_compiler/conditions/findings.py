@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from fourplane_api import ConditionStatus
-from fourplane_compiler.conditions import provisioned
+from fourplane_compiler.conditions import pools, provisioned
 from fourplane_compiler.conditions.facts import Answers, Form, Rejection, Subject
 from fourplane_compiler.conditions.provisioned import Provisioning
 from fourplane_compiler.conditions.reasons import ConditionReason, ConditionType
@@ -61,6 +61,14 @@ def find(subject: Subject, answers: Answers, *, served_before: bool) -> tuple[Fi
             (ConditionType.SERVING, _serving(subject, answers, served_before=served_before)),
         )
     )
+
+
+def find_pools(subject: Subject, answers: Answers) -> tuple[Finding, ...]:
+    """Return what the workers say of a runtime's engines, which leads to nothing else: one condition, or none."""
+    if subject.ref.kind != RUNTIME or not answers.pools:
+        return ()
+    status, reason, lines = pools.judge(answers.pools)
+    return (Finding(ConditionType.POOLS_READY, status, reason, _cut(_lines(lines))),)
 
 
 def _accepted(subject: Subject) -> Answer:

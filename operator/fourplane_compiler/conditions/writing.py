@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from fourplane_api import Condition, ConditionStatus
 from fourplane_compiler.conditions.facts import Answers, Form, Subject
-from fourplane_compiler.conditions.findings import Finding, find
+from fourplane_compiler.conditions.findings import Finding, find, find_pools
 from fourplane_compiler.conditions.provisioned import NOT_YET
 from fourplane_compiler.conditions.provisioned import TERMINAL as UNPROVISIONED
 from fourplane_compiler.conditions.reasons import ConditionReason, ConditionType
@@ -53,7 +53,7 @@ def conditions(
     written = {one.type: _written(one, before.get(one.type), subject.generation, now) for one in found}
     refs = written[ConditionType.RESOLVED_REFS]
     late = (again := _patience_ends(refs)) is not None and again <= now
-    rest = _summary(found, late=late)
+    rest = (*_summary(found, late=late), *find_pools(subject, answers))
     return (*written.values(), *(_written(one, before.get(one.type), subject.generation, now) for one in rest))
 
 

@@ -25,8 +25,8 @@ _OPTIONS = (
 class Engine(service_pb2_grpc.GRPCInferenceServiceServicer):
     """Answers each request with its own tensors, and with its name and the model's as parameters."""
 
-    def __init__(self, name: str = "engine", threads: int = 40, host: str = "127.0.0.1") -> None:
-        """Listen on a free port."""
+    def __init__(self, name: str = "engine", threads: int = 40, host: str = "127.0.0.1", port: int = 0) -> None:
+        """Listen; port 0 stands for a free one."""
         self.name = name
         self.metadata: list[dict[str, Any]] = []
         """Of each call, in the order in which they came."""
@@ -40,7 +40,7 @@ class Engine(service_pb2_grpc.GRPCInferenceServiceServicer):
         """Counts the calls that are held, or were."""
         self._server = grpc.server(ThreadPoolExecutor(threads), options=_OPTIONS)
         service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(self, self._server)
-        self.port = self._server.add_insecure_port(f"{host}:0")
+        self.port = self._server.add_insecure_port(f"{host}:{port}")
         self.address = f"{host}:{self.port}"
         self._server.start()
 

@@ -30,7 +30,8 @@ from fourplane_compiler.diagnostics import Reason
 def test_a_route_that_every_worker_acknowledged_is_ready_in_all_conditions():
     world = a_world(a_runtime(), a_route(metadata={"generation": 7}))
     found = written(world, on(world), on(world))
-    assert [one.type for one in found] == [kind.value for kind in ConditionType if kind != ConditionType.PROVISIONED]
+    of_runtimes = (ConditionType.PROVISIONED, ConditionType.POOLS_READY)
+    assert [one.type for one in found] == [kind.value for kind in ConditionType if kind not in of_runtimes]
     assert [one.status for one in found] == [T, T, T, T, T, T, F, F]
     assert {one.observed_generation for one in found} == {7}
     assert {one.last_transition_time for one in found} == {"2026-01-31T12:00:00Z"}

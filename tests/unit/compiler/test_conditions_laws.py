@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fourplane_api import ConditionStatus
+from fourplane_api.report import PoolReport, PoolState
 from fourplane_compiler.conditions import (
     Activated,
     ConditionReason,
@@ -40,10 +41,17 @@ rejections = st.builds(
     source=st.sampled_from((None, *REFS)),
     field=st.sampled_from(("", "spec.deadline")),
 )
+pools = st.builds(
+    PoolReport,
+    name=st.sampled_from(("p", "q")),
+    state=st.sampled_from(PoolState),
+    message=st.sampled_from(("", "it is gone")),
+)
 reports = st.builds(
     Report,
     acknowledged=st.none() | digests,
     rejections=st.lists(rejections, max_size=2).map(tuple),
+    pools=st.lists(pools, max_size=2, unique_by=lambda one: one.name).map(tuple),
 )
 said = st.builds(
     Diagnostic,

@@ -54,6 +54,15 @@ def test_a_report_wakes_its_runtime_when_it_says_something_else(world):
     assert len(world.woken) == 2
 
 
+def test_a_change_of_pools_alone_wakes_a_runtime(world):
+    for version, state in enumerate(("Up", "Up", "Down")):
+        document = a_report("p", version + 1)
+        document["spec"]["pools"] = [{"name": "main", "state": state}]
+        world.reports.saw(document)
+    assert world.woken == ["shop/r"] * 2
+    assert [pool.state for pool in world.heard["shop/r"]["shop/p"].report.pools] == ["Down"]
+
+
 def test_an_older_form_is_passed_over(world):
     world.reports.saw(a_report("p", 5, sequence=2))
     world.reports.saw(a_report("p", 4, sequence=1))
