@@ -37,9 +37,10 @@ from fourplane_worker.telemetry import logs
 )
 @click.option(
     "--own-secret",
-    default="",
+    "own_secrets",
+    multiple=True,
     metavar="NAME",
-    help="Secret in the Lease's namespace that no RuntimeDeployment may name. Default: that of --signing-key-secret.",
+    help="Secret in the Lease's namespace for no pod of a runtime, as that of --signing-key-secret; may be repeated.",
 )
 @click.option(
     "--worker-image",
@@ -144,7 +145,8 @@ def settings_of(
     if given["metrics"] == "off":
         given["metrics"] = ""
     workloads = {name: given.pop(name) for name in _OF_WORKLOADS}
-    workloads["own_secret"] = (here, given.pop("own_secret") or given["signing_key_secret"])
+    own = {*given.pop("own_secrets"), given["signing_key_secret"]} - {""}
+    workloads["own_secrets"] = frozenset((here, name) for name in own)
     return OperatorSettings(
         namespaces=namespaces,
         identity=f"{identity or socket.gethostname()}_{secrets.token_hex(4)}",

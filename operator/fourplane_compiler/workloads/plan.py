@@ -146,7 +146,7 @@ def _unscaled(scale: Scale, field: str, metric: str) -> tuple[Remark, ...]:
 
 def _is_own(maker: Maker, secret: str) -> bool:
     """Tell whether a Secret is the operator's own, which would sign anything for whoever reads it."""
-    return bool(secret) and (maker.resource.metadata.namespace, secret) == maker.settings.own_secret
+    return (maker.resource.metadata.namespace, secret) in maker.settings.own_secrets
 
 
 def _not_this_secret(so: str, field: str) -> Remark:

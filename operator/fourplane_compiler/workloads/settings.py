@@ -16,8 +16,8 @@ class WorkloadSettings:
     image_pull_policy: str = "IfNotPresent"
     image_pull_secrets: tuple[str, ...] = ()
     """Names of Secrets in the runtime's namespace."""
-    own_secret: tuple[str, str] = ("", "")
-    """Namespace and name of the Secret with the key that signs: no pod that a runtime asks for gets it."""
+    own_secrets: frozenset[tuple[str, str]] = frozenset()
+    """Namespaces and names of Secrets with keys that sign: no pod that a runtime asks for gets one."""
     public_keys: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """PEM texts by file name, such as signing.key.pub: the keys that workers trust."""
     worker_role: str = "fourplane-worker"

@@ -174,7 +174,7 @@ def test_a_key_of_the_users_is_mounted_and_none_is_made():
     documents = rendered(signingKey={"existingSecret": "mine"})
     deployment = the(documents, "Deployment")
     assert arguments(deployment)["signing-key"] == "/etc/fourplane/keys"
-    assert arguments(deployment)["own-secret"] == "mine"
+    assert {"--own-secret=mine", "--own-secret=fourplane-signing-key"} <= set(container(deployment)["args"])
     assert "signing-key-secret" not in arguments(deployment)
     assert not any("secrets" in rule["resources"] for rule in rules(documents))
 

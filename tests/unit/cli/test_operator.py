@@ -30,18 +30,19 @@ def test_a_setting_that_can_not_work_is_told_with_its_remedy(given, remedy):
 
 
 @pytest.mark.parametrize(
-    ("keys", "secret"),
+    ("keys", "secrets"),
     [
-        (("--signing-key-secret", "key"), "key"),
-        (("--signing-key", "k", "--own-secret", "mine"), "mine"),
-        (("--signing-key", "k"), ""),
+        (("--signing-key-secret", "key"), {"key"}),
+        (("--signing-key-secret", "key", "--own-secret", "mine"), {"key", "mine"}),
+        (("--signing-key", "k", "--own-secret", "mine", "--own-secret", "old"), {"mine", "old"}),
+        (("--signing-key", "k"), set()),
     ],
 )
-def test_the_secret_with_the_key_is_for_no_pod(keys, secret, tmp_path):
+def test_the_secret_with_the_key_is_for_no_pod(keys, secrets):
     options = (*WATCH, *keys, "--worker-image", "w", "--lease-namespace", "home")
     with operator.make_context("operator", list(options)) as context:
         given = {name: value for name, value in context.params.items() if not name.startswith("log_")}
-        assert settings_of(**given).workloads.own_secret == ("home", secret)
+        assert settings_of(**given).workloads.own_secrets == {("home", name) for name in secrets}
 
 
 @pytest.mark.parametrize("address", ["8013", "localhost", "localhost:many"])

@@ -8,7 +8,7 @@ from workload_making import SETTINGS, a_managed_pool, bodies, planned
 from fourplane_compiler.conditions.reasons import ConditionReason
 from fourplane_compiler.workloads import shortfalls
 
-OWN = replace(SETTINGS, own_secret=("team", "fourplane-signing-key"))
+OWN = replace(SETTINGS, own_secrets=frozenset({("team", "fourplane-signing-key")}))
 TLS = {"tls": {"secretName": "fourplane-signing-key"}}
 
 
@@ -34,7 +34,7 @@ def test_engines_with_the_signing_key_are_not_made_and_the_others_go_on():
 
 @pytest.mark.parametrize(
     ("namespace", "settings"),
-    [("other", OWN), ("team", SETTINGS), ("team", replace(SETTINGS, own_secret=("team", "")))],
+    [("other", OWN), ("team", SETTINGS), ("team", replace(SETTINGS, own_secrets=frozenset({("team", "another")})))],
 )
 def test_a_secret_of_that_name_elsewhere_is_the_users_own(namespace, settings):
     found = planned(with_credentials("p"), workers=TLS, settings=settings, namespace=namespace)
