@@ -54,6 +54,11 @@ class Making:
         return None
 
     @property
+    def has_workers(self) -> bool:
+        """Tell whether a worker can take requests: what others report is of pods that are not ready, or gone."""
+        return self.provisioner is None or self.resource is None or self.provisioner.has_workers(self.resource)
+
+    @property
     def due_in(self) -> Seconds | None:
         """Return how long until the next step is due; None: when something is heard."""
         if self._at is None or self.resource is None or self.provisioner is None:

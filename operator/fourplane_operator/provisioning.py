@@ -7,7 +7,7 @@ from typing import Protocol
 
 from fourplane_api import RuntimeDeployment
 from fourplane_compiler.conditions import Provisioning, Shortfall
-from fourplane_compiler.workloads import shortfalls
+from fourplane_compiler.workloads import names, shortfalls
 from fourplane_compiler.workloads.manifest import Key, Manifest
 from fourplane_compiler.workloads.plan import Plan, autoscaled, plan
 from fourplane_compiler.workloads.settings import ClusterFacts, WorkloadSettings
@@ -126,6 +126,14 @@ class Provisioner:
             short += [found] if found else []
         keys |= {key for key, _ in self._stock.of_owner(resource.metadata.uid)}
         return Made(Provisioning(resource.metadata.generation, tuple(short)), self._memory.again_s(keys))
+
+    def has_workers(self, resource: RuntimeDeployment) -> bool:
+        """Tell whether a pod of its workers is available; True where no Deployment of them is known."""
+        metadata = resource.metadata
+        live = self._stock.get(Key("Deployment", metadata.namespace, names.workers(metadata.name)))
+        if live is None or live.owner != metadata.uid:
+            return True
+        return int(live.told["status"].get("availableReplicas") or 0) > 0
 
     async def _facts_for(self, resource: RuntimeDeployment) -> ClusterFacts:
         """Find out which autoscalers stand where that matters; one that was not listed yet is asked for."""
@@ -253,7 +261,8 @@ class Provisioner:
         if live is None:
             return None
         if key.kind == "Deployment":
-            return shortfalls.of_deployment(live.told, wanted.at_least[key])
+            is_overdue = self._memory.is_overdue(key, is_short=shortfalls.has_lost_pods(live.told))
+            return shortfalls.of_deployment(live.told, wanted.at_least[key], is_overdue=is_overdue)
         return shortfalls.of_autoscaler(live.told) if key.kind == _AUTOSCALER else None
 
     def _fail(self, key: Key, digest: str, shortfall: Shortfall) -> Shortfall:

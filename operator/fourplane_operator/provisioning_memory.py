@@ -13,6 +13,8 @@ REPAIR_AGAIN_S = 10.0
 """Pause between two repairs of one object: another program may want it otherwise, for ever."""
 REMOVE_AFTER_S = 30.0
 """Pause before what serves requests is removed: time for workers to take a snapshot that does without it."""
+SHORT_FOR_S = 600.0
+"""How long pods of a complete rollout may be unavailable before that is a failure: no controller says so again."""
 _SERVES = {"Deployment", "Service", "NetworkPolicy", "ServiceAccount"}
 
 
@@ -46,6 +48,7 @@ class Memory:
         self._applied: dict[Key, _Applied] = {}
         self._held: dict[Key, Held] = {}
         self._unwanted: dict[Key, float] = {}
+        self._short: dict[Key, float] = {}
 
     def held(self, key: Key, body: str) -> Held | None:
         """Return why an object with that body must be left alone for now; None: it need not."""
@@ -93,9 +96,16 @@ class Memory:
         for key in keys:
             self._unwanted.pop(key, None)
 
+    def is_overdue(self, key: Key, *, is_short: bool) -> bool:
+        """Take note whether a Deployment has lost pods; tell whether that is so for too long."""
+        if not is_short:
+            self._short.pop(key, None)
+            return False
+        return self._steady() >= self._short.setdefault(key, self._steady()) + SHORT_FOR_S
+
     def forget(self, key: Key) -> None:
         """Forget an object that is gone."""
-        for each in (self._applied, self._held, self._unwanted):
+        for each in (self._applied, self._held, self._unwanted, self._short):
             each.pop(key, None)
 
     def again_s(self, keys: Collection[Key]) -> float | None:
@@ -103,5 +113,6 @@ class Memory:
         now = self._steady()
         held = [self._held[key].again for key in keys if key in self._held]
         leaving = [self._unwanted[key] + REMOVE_AFTER_S for key in keys if key in self._unwanted]
-        later = [moment - now for moment in (*held, *leaving) if moment > now]
+        short = [self._short[key] + SHORT_FOR_S for key in keys if key in self._short]
+        later = [moment - now for moment in (*held, *leaving, *short) if moment > now]
         return min(later, default=None)

@@ -55,7 +55,9 @@ def heard(document: Object) -> Heard | None:
         runtime=said.runtime,
         version=int(metadata.get("resourceVersion") or 0),
         report=Report(
-            acknowledged=Digest(said.acknowledged.digest) if said.acknowledged.digest else None,
+            acknowledged=Digest(said.acknowledged.digest)
+            if said.acknowledged.digest and said.processes.serving
+            else None,
             rejections=tuple(
                 Rejection(
                     digest=Digest(one.digest),

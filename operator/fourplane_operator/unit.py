@@ -163,7 +163,8 @@ class Unit:
         """Tell whether somebody else decided: the activation is newer, or a worker serves what a lost one said."""
         ours, active = self.publisher.revision, self.publisher.active
         by_another = (
-            one.revision == ours and active and one.report.acknowledged != active.stable for one in self.heard.values()
+            one.revision == ours and active and one.report.acknowledged not in (None, active.stable)
+            for one in self.heard.values()
         )
         return self._suspect > self.publisher.version or self._newest_served > ours or any(by_another)
 
@@ -279,7 +280,7 @@ class Unit:
         facts = Facts(
             compilation=self.compilation,
             active=self.publisher.active,
-            reports=[one.report for one in reports],
+            reports=[one.report for one in reports if self.making.has_workers],
             provisioning=self.making.provisioning,
             propagation=self.propagation.text,
             refusal=refusal,

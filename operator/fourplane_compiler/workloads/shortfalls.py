@@ -14,6 +14,7 @@ _REASON_OF: Mapping[Lack, ConditionReason] = {
     Lack.SECRET: ConditionReason.SECRET_REFUSED,
     Lack.AUTOSCALER: ConditionReason.NOT_AUTOSCALED,
 }
+_STAYS_SHORT = "pods that were ready are not, for long"
 _LONGEST = 300
 """Characters of what another program says."""
 
@@ -56,20 +57,30 @@ def going(key: Key) -> Shortfall:
     )
 
 
-def of_deployment(found: Mapping[str, Any], at_least: int) -> Shortfall | None:
-    """Judge a Deployment as it stands: only pods of its latest form count, and only once its controller saw that."""
+def of_deployment(found: Mapping[str, Any], at_least: int, *, is_overdue: bool = False) -> Shortfall | None:
+    """Judge a Deployment as it stands: only pods of its latest form count, and only once its controller saw that.
+
+    `is_overdue` says that it has lost pods for too long to go on waiting.
+    """
     metadata, status = found["metadata"], found.get("status") or {}
     if int(status.get("observedGeneration") or 0) < int(metadata.get("generation") or 0):
         return _waiting(metadata, "its latest form was not looked at yet")
     total, updated, available = (int(status.get(f"{which}eplicas") or 0) for which in ("r", "updatedR", "availableR"))
     if total <= updated and available >= at_least <= updated:
         return None
-    if failure := _failure(status):
+    if failure := _failure(status) or (_STAYS_SHORT if is_overdue else ""):
         text = f"Deployment {metadata['name']}: {_cut(failure)}; {_look_at(metadata)}"
         return Shortfall(ConditionReason.PODS_FAILING, text)
     if total > updated:
         return _waiting(metadata, f"{total - updated} pods of an earlier form are still there")
     return _waiting(metadata, f"{min(available, updated)} of {at_least} pods are ready")
+
+
+def has_lost_pods(found: Mapping[str, Any]) -> bool:
+    """Tell whether a Deployment whose rollout was complete lacks pods: its controller gives that no deadline."""
+    by_type = _conditions(found.get("status") or {})
+    is_complete = by_type.get("Progressing", {}).get("reason") == "NewReplicaSetAvailable"
+    return is_complete and by_type.get("Available", {}).get("status") == "False"
 
 
 def of_autoscaler(found: Mapping[str, Any]) -> Shortfall | None:
@@ -85,13 +96,17 @@ def of_autoscaler(found: Mapping[str, Any]) -> Shortfall | None:
 
 def _failure(status: Mapping[str, Any]) -> str:
     """Return why pods can't be made or don't become ready; empty: nothing is known to be wrong."""
-    by_type = {one.get("type"): one for one in status.get("conditions") or ()}
+    by_type = _conditions(status)
     unmade, progress = by_type.get("ReplicaFailure", {}), by_type.get("Progressing", {})
     if unmade.get("status") == "True":
         return str(unmade.get("message") or "its pods can't be made")
     if progress.get("status") == "False" and progress.get("reason") == "ProgressDeadlineExceeded":
         return "its pods did not become ready in time"
     return ""
+
+
+def _conditions(status: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    return {str(one.get("type")): one for one in status.get("conditions") or ()}
 
 
 def _waiting(metadata: Mapping[str, Any], what: str) -> Shortfall:

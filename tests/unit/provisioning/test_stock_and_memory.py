@@ -3,7 +3,7 @@
 from fourplane_compiler.conditions import ConditionReason, Shortfall
 from fourplane_compiler.workloads.manifest import KINDS as MADE
 from fourplane_compiler.workloads.manifest import Key
-from fourplane_operator.provisioning_memory import AGAIN_S, REMOVE_AFTER_S, REPAIR_AGAIN_S, Memory
+from fourplane_operator.provisioning_memory import AGAIN_S, REMOVE_AFTER_S, REPAIR_AGAIN_S, SHORT_FOR_S, Memory
 from fourplane_operator.provisioning_stock import KINDS, Standing, Stock, is_ours, owner_of
 
 SERVICE = Key("Service", "team", "demo-worker")
@@ -165,6 +165,21 @@ def test_a_removal_that_fails_waits_like_any_other():
     assert memory.again_s([SERVICE]) is None
     memory.fail(SERVICE, "", SHORT)
     assert memory.again_s([SERVICE]) == AGAIN_S
+
+
+def test_a_deployment_that_lost_pods_is_overdue_after_a_while_and_not_once_they_came_back():
+    memory, clock = a_memory()
+    assert not memory.is_overdue(SERVICE, is_short=True)
+    assert memory.again_s([SERVICE]) == SHORT_FOR_S
+    clock.now += SHORT_FOR_S - 1
+    assert not memory.is_overdue(SERVICE, is_short=True)
+    clock.now += 1
+    assert memory.is_overdue(SERVICE, is_short=True)
+    assert memory.again_s([SERVICE]) is None
+    assert not memory.is_overdue(SERVICE, is_short=False)
+    assert not memory.is_overdue(SERVICE, is_short=True)
+    memory.forget(SERVICE)
+    assert memory.again_s([SERVICE]) is None
 
 
 def test_an_object_without_an_owner_is_known_by_its_uid():

@@ -59,6 +59,26 @@ def test_a_failure_that_lacks_no_pod_is_past():
     assert said(a_found(conditions=[UNMADE])) is None
 
 
+def test_pods_that_crash_after_a_complete_rollout_are_waited_for_and_then_failing():
+    complete = {"type": "Progressing", "status": "True", "reason": "NewReplicaSetAvailable"}
+    short = {"type": "Available", "status": "False"}
+    found = a_found(conditions=[complete, short], availableReplicas=1)
+    assert shortfalls.has_lost_pods(found)
+    assert said(found)[0] == "PodsNotReady"
+    overdue = shortfalls.of_deployment(found, 3, is_overdue=True)
+    assert (overdue.reason, "not, for long; look at its pods" in overdue.message) == ("PodsFailing", True)
+    assert shortfalls.of_deployment(a_found(), 3, is_overdue=True) is None
+
+
+@pytest.mark.parametrize("other", [{"reason": "ReplicaSetUpdated"}, {"reason": "ProgressDeadlineExceeded"}])
+def test_pods_of_a_rollout_that_goes_on_are_not_lost(other):
+    short = {"type": "Available", "status": "False"}
+    assert not shortfalls.has_lost_pods(a_found(conditions=[{"type": "Progressing"} | other, short]))
+    complete = {"type": "Progressing", "reason": "NewReplicaSetAvailable"}
+    assert not shortfalls.has_lost_pods(a_found(conditions=[complete, {"type": "Available", "status": "True"}]))
+    assert not shortfalls.has_lost_pods({"metadata": {"name": "new"}})
+
+
 def test_an_autoscaler_without_metrics_is_told():
     found = {"metadata": {"name": "demo-worker"}}
     lame = {"type": "ScalingActive", "status": "False", "reason": "FailedGetPodsMetric"}
