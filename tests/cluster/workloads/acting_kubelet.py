@@ -42,7 +42,14 @@ class RunningPod:
         for probe in ("startupProbe", "readinessProbe"):
             page = self._probes[probe]["httpGet"]["path"]
             eventually(lambda page=page: self._answers(page), f"{page} of {self.name} is good")
-        status = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
+        self._says("True")
+
+    def is_not_ready(self) -> None:
+        """Say that its probe fails, whatever it answers."""
+        self._says("False")
+
+    def _says(self, ready: str) -> None:
+        status = {"phase": "Running", "conditions": [{"type": "Ready", "status": ready}]}
         path = f"/api/v1/namespaces/{self.namespace}/pods/{self.name}/status"
         body = json.dumps({"status": status}).encode()
         answer, said = self.cluster.request("PATCH", path, body, content_type="application/merge-patch+json")

@@ -7,4 +7,4 @@ HERE = Path(__file__).parent
 BESIDE = (HERE.parent / "operator", HERE.parent / "worker", HERE.parents[1] / "live" / "system")
 sys.path[:0] = [str(HERE), str(HERE.parent), *map(str, BESIDE)]
 
-from site_fixtures import opened, own_site, start_operator  # noqa: E402, F401 - fixtures
+from site_fixtures import opened, own_site, site, start_operator  # noqa: E402, F401 - fixtures

@@ -17,6 +17,18 @@ def a_runtime(**workers):
     }
 
 
+A_ROUTE = {
+    "apiVersion": "fourplane.dev/v1alpha1",
+    "kind": "ModelRoute",
+    "metadata": {"name": "r"},
+    "spec": {
+        "runtimeRef": {"name": "demo"},
+        "model": {"name": "public"},
+        "backends": [{"pool": "external", "model": "m"}],
+    },
+}
+
+
 def pods_of(site):
     asked = ("get", "pods", "--selector=fourplane.dev/runtime=demo", f"--namespace={site.namespace}")
     return [one for one in site.cluster.kubectl(*asked)["items"] if "deletionTimestamp" not in one["metadata"]]
@@ -26,7 +38,7 @@ def test_a_worker_that_runs_as_its_pod_says_makes_its_runtime_ready(own_site, st
     site = own_site
     site.cluster.start_controllers()
     start_operator(site, "--worker-image", "localhost/worker:1", "--worker-role", site.rights.worker_role).leads()
-    site.apply(a_runtime())
+    site.apply(a_runtime(), A_ROUTE)
     site.until("rtd", "demo", "Provisioned", "False", "PodsNotReady")
     (first,) = eventually(lambda: pods_of(site), "the Deployment made a pod")
     running = RunningPod(site.cluster, first, tmp_path)
@@ -35,6 +47,14 @@ def test_a_worker_that_runs_as_its_pod_says_makes_its_runtime_ready(own_site, st
     site.until("rtd", "demo", "Provisioned", "True")
     site.until("rtd", "demo", "Ready", "True")
     assert site.get("rtd", "demo")["status"]["applied"] == "1/1"
+
+    site.until("mroute", "r", "Serving", "True")
+    running.is_not_ready()  # the process goes on and its report stands, but no request reaches it
+    for kind, name, told in (("mroute", "r", "Serving"), ("rtd", "demo", "Programmed")):
+        site.until(kind, name, told, "False", "NoWorkers")
+    running.gets_ready()
+    for kind, name, told in (("mroute", "r", "Serving"), ("rtd", "demo", "Programmed"), ("rtd", "demo", "Ready")):
+        site.until(kind, name, told, "True")
 
     site.apply(a_runtime(image="localhost/worker:2"))
     site.until("rtd", "demo", "Provisioned", "False", "PodsNotReady")
