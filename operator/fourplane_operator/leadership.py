@@ -4,6 +4,7 @@ import asyncio
 import logging
 import math
 import random
+import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +18,13 @@ log = logging.getLogger(__name__)
 
 Clock = Callable[[], float]
 """Returns seconds; `steady` from any start and never back, `wall` since 1970."""
+_SINCE_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""The other one stands still on Linux while the machine is suspended, and the Lease does not."""
+
+
+def since_boot() -> float:
+    """Return seconds that never go back, and go on while the machine is suspended."""
+    return time.clock_gettime(_SINCE_BOOT)
 
 
 class Leadership:

@@ -9,7 +9,7 @@ from fourplane_kube import Cluster, Kind, KubeError, Object, connect
 from fourplane_kube.following import backoff
 from fourplane_kube.kinds import RUNTIME_ACTIVATION
 from fourplane_operator import keys, pages, watching
-from fourplane_operator.leadership import Leadership
+from fourplane_operator.leadership import Leadership, since_boot
 from fourplane_operator.metrics import Metrics
 from fourplane_operator.propagation import Revision
 from fourplane_operator.settings import OperatorSettings
@@ -57,7 +57,7 @@ class Operator:
                 log.info("pages for machines", extra={"address": await stack.enter_async_context(page)})
             cluster = await stack.enter_async_context(connect(settings.kubeconfig))
             self._metrics.counting(cluster)
-            leadership = Leadership(cluster, settings.lease, settings.identity, time.monotonic, time.time)
+            leadership = Leadership(cluster, settings.lease, settings.identity, since_boot, time.time)
             stack.push_async_callback(leadership.release)
             tools = Tools(
                 settings=settings,

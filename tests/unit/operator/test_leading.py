@@ -1,6 +1,7 @@
 """The Lease, with clocks that a test moves and an API server that does what it is told."""
 
 import asyncio
+import time
 from contextlib import asynccontextmanager
 
 import pytest
@@ -10,7 +11,7 @@ from fourplane_kube import UnreachableError
 from fourplane_kube.kinds import LEASE
 from fourplane_operator.errors import NotLeadingError
 from fourplane_operator.guarded import Writer
-from fourplane_operator.leadership import Leadership
+from fourplane_operator.leadership import Leadership, since_boot
 from fourplane_operator.settings import LeaseSettings
 
 QUICK = LeaseSettings(namespace="ours", name="lease", duration_s=0.3)
@@ -206,3 +207,9 @@ def test_an_error_while_leading_ends_the_operator(cluster):
         assert not candidate.leadership.is_held
 
     told(story())
+
+
+@pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="this platform counts no suspended time")
+def test_the_lease_is_counted_by_a_clock_that_goes_on_while_the_machine_is_suspended():
+    before, now, after = time.clock_gettime(time.CLOCK_BOOTTIME), since_boot(), time.clock_gettime(time.CLOCK_BOOTTIME)
+    assert before <= now <= after
