@@ -67,6 +67,10 @@ class Cluster:
         """
         return await self._pages(kind, namespace, selectors, _JSON)
 
+    async def peek(self, kind: Kind, namespace: str = "") -> None:
+        """Raise what a listing would raise, at the price of one object."""
+        await self._json("GET", kind, namespace, query={"limit": "1"})
+
     async def list_metadata(self, kind: Kind, namespace: str = "") -> Objects:
         """Return the metadata of all objects of a kind, without their content."""
         return (await self._pages(kind, namespace, {}, _METADATA))[0]

@@ -29,14 +29,16 @@ _QUEUE = 200
 class Happenings:
     """The Events that wait to be written; when too many come at once the rest is dropped, and counted."""
 
-    def __init__(self, writer: Writer, bucket: Bucket, identity: str, wall: Callable[[], float]) -> None:
-        """Write through `writer`; `wall` returns seconds since 1970."""
+    def __init__(
+        self, writer: Writer, bucket: Bucket, identity: str, wall: Callable[[], float], dropped: Callable[[], None]
+    ) -> None:
+        """Write through `writer`; `wall` returns seconds since 1970, `dropped` counts what is not written."""
         self._writer = writer
         self._bucket = bucket
         self._identity = identity
         self._wall = wall
         self._queue: asyncio.Queue[Object] = asyncio.Queue(_QUEUE)
-        self.dropped = 0
+        self._dropped = dropped
 
     def transition(self, ref: SourceRef, known: Known, wanted: Wanted) -> None:
         """Tell of a status that is about to be written, if it changes what Ready says and why."""
@@ -53,7 +55,7 @@ class Happenings:
         try:
             self._queue.put_nowait(self._event(ref, known, wanted, after))
         except asyncio.QueueFull:
-            self.dropped += 1
+            self._dropped()
 
     async def run(self) -> None:
         """Write for ever."""
@@ -65,7 +67,7 @@ class Happenings:
             except (ExistsError, NotLeadingError):
                 continue
             except KubeError as error:
-                self.dropped += 1
+                self._dropped()
                 log.warning("an Event can't be written: %s", error)
 
     def _event(self, ref: SourceRef, known: Known, wanted: Wanted, ready: Condition) -> Object:

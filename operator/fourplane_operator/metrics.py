@@ -43,6 +43,17 @@ class Metrics:
         self.status_backlog = Gauge(
             "fourplane_operator_status_backlog", "Statuses that wait to be written.", registry=self.registry
         )
+        self.listed = Gauge(
+            "fourplane_operator_listed",
+            "Whether the leader could list a namespace at its last try: 1 or 0; an empty name is all of them.",
+            ["namespace"],
+            registry=self.registry,
+        )
+        self.events_dropped = Counter(
+            "fourplane_operator_events_dropped",
+            "Events that were not written: too many at once, or refused.",
+            registry=self.registry,
+        )
         self.collected = Counter(
             "fourplane_operator_collected", "Snapshots and shards that were deleted.", ["kind"], registry=self.registry
         )

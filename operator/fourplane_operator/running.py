@@ -5,7 +5,7 @@ import contextlib
 import logging
 import time
 
-from fourplane_kube import Cluster, Kind, KubeError, Object, connect
+from fourplane_kube import Cluster, Kind, KubeError, NoAccessError, NotFoundError, Object, connect
 from fourplane_kube.following import backoff
 from fourplane_kube.kinds import RUNTIME_ACTIVATION
 from fourplane_operator import keys, pages, watching
@@ -19,6 +19,7 @@ from fourplane_wire.signing import SigningKey
 log = logging.getLogger(__name__)
 
 _TELL_EVERY_S = 1.0
+_RIGHTS_EVERY_S = 10.0
 _SETTLED_S = 60.0
 """Seconds after which what ends watching is no repetition of what ended it before."""
 
@@ -111,6 +112,7 @@ class Operator:
             finally:
                 self._term = None
                 self._metrics.leader.set(0)
+                self._metrics.listed.clear()
                 for task in (leading, anew):
                     task.cancel()
                 await asyncio.gather(leading, anew, return_exceptions=True)
@@ -119,40 +121,71 @@ class Operator:
         """Keep kopf watching; it is started anew when resource versions went back, and when it fails."""
         failures = 0
         while True:
-            await self._served(cluster)
+            namespaces = await self._served(cluster)
             self._rewatch.clear()
             ready = asyncio.Event()
-            noting = asyncio.create_task(self._note_watching(ready))
+            noting = [
+                asyncio.create_task(self._note_watching(ready)),
+                asyncio.create_task(self._note_rights(cluster, namespaces)),
+            ]
             begun = time.monotonic()
             try:
-                await watching.watch(
-                    cluster.configuration, self.settings.namespaces, self._heard, stop=self._rewatch, ready=ready
-                )
+                watched = [one for one in namespaces if one]
+                await watching.watch(cluster.configuration, watched, self._heard, stop=self._rewatch, ready=ready)
             except Exception as error:  # noqa: BLE001 - whatever ends kopf must not end the operator
                 failures = failures + 1 if time.monotonic() - begun < _SETTLED_S else 1
                 log.warning("watching ended, it begins anew: %s", error)
                 await asyncio.sleep(backoff(failures))
             finally:
-                noting.cancel()
+                for task in noting:
+                    task.cancel()
                 self._is_watching = False
 
     async def _note_watching(self, ready: asyncio.Event) -> None:
         await ready.wait()
         self._is_watching = True
 
-    async def _served(self, cluster: Cluster) -> None:
-        """Wait until every kind is served: kopf looks for them once."""
+    async def _note_rights(self, cluster: Cluster, watched: tuple[str, ...]) -> None:
+        """Watch anew when a namespace can be listed that could not be."""
+        if missing := {*self._all} - {*watched}:
+            log.warning("not watched as long as they can't be listed: %s", ", ".join(sorted(missing)))
+        while missing:
+            await asyncio.sleep(_RIGHTS_EVERY_S)
+            with contextlib.suppress(KubeError):
+                if missing & {*await self._listable(cluster)}:
+                    self._rewatch.set()
+                    return
+
+    async def _served(self, cluster: Cluster) -> tuple[str, ...]:
+        """Wait until every kind is served, since kopf looks for them once; return where they may be listed."""
         failures = 0
         while True:
             try:
-                for kind in watching.WATCHED:
-                    await cluster.list(kind, next(iter(self.settings.namespaces), ""))
+                return await self._listable(cluster)
             except KubeError as error:
                 failures += 1
                 log.warning("a kind can't be listed yet; is the chart of the definitions installed? %s", error)
                 await asyncio.sleep(backoff(failures))
+
+    async def _listable(self, cluster: Cluster) -> tuple[str, ...]:
+        """Return the namespaces where every kind may be listed; raise if that is nowhere, or not known."""
+        found, refusal = [], None
+        for namespace in self._all:
+            try:
+                for kind in watching.WATCHED:
+                    await cluster.peek(kind, namespace)
+            except (NoAccessError, NotFoundError) as error:
+                refusal = error
             else:
-                return
+                found.append(namespace)
+        if refusal is not None and not found:
+            raise refusal
+        return tuple(found)
+
+    @property
+    def _all(self) -> tuple[str, ...]:
+        """Return the namespaces to watch; the empty one is all."""
+        return self.settings.namespaces or ("",)
 
     def _heard(self, kind: Kind, event: str, document: Object) -> None:
         if kind is RUNTIME_ACTIVATION:

@@ -6,18 +6,18 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from fourplane_compiler.sources import ROUTE, RUNTIME
 from fourplane_compiler.workloads.settings import WorkloadSettings
 from fourplane_core.control.snapshot import Digest
 from fourplane_kube import Cluster, KubeError, Object
-from fourplane_kube.following import backoff
-from fourplane_kube.kinds import CONFIG_SHARD, CONFIG_SNAPSHOT, MODEL_ROUTE, RUNTIME_DEPLOYMENT, WORKER_REPORT
+from fourplane_kube.kinds import CONFIG_SHARD, CONFIG_SNAPSHOT, WORKER_REPORT
 from fourplane_operator.collecting import Collector
 from fourplane_operator.errors import NotLeadingError
 from fourplane_operator.gathering import Gathered
+from fourplane_operator.gone import is_in
 from fourplane_operator.guarded import Writer
 from fourplane_operator.happenings import Happenings
 from fourplane_operator.leadership import Clock, Leadership
+from fourplane_operator.listing import USER_KINDS, Lister
 from fourplane_operator.metrics import Metrics
 from fourplane_operator.pacing import Bucket
 from fourplane_operator.propagation import Revision
@@ -35,7 +35,6 @@ log = logging.getLogger(__name__)
 
 _AFTER_LISTING_S = 5.0
 """kopf lists for itself, at its start and when a watch expired: what went unheard of is found by a look soon after."""
-_USER_KINDS = {RUNTIME: RUNTIME_DEPLOYMENT, ROUTE: MODEL_ROUTE}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +64,10 @@ class Term:
     _happenings: Happenings = field(init=False)
     _group: asyncio.TaskGroup = field(default_factory=asyncio.TaskGroup)
     _reports: Reports = field(init=False)
-    _is_listed: bool = False
+    _lister: Lister = field(init=False)
+    _looking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _has_looked: bool = False
+    _is_running: bool = False
     _relisted: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
@@ -74,11 +76,19 @@ class Term:
         writer = Writer(tools.cluster, tools.leadership)
         self.gathered = Gathered(self._woken)
         self._reports = Reports(lambda runtime: self._unit(runtime).heard, self._woken)
+        self._lister = Lister(
+            cluster=tools.cluster,
+            namespaces=settings.namespaces,
+            gathered=self.gathered,
+            reports=self._reports,
+            metrics=tools.metrics,
+        )
         self._happenings = Happenings(
             writer,
             Bucket(settings.events_per_s, settings.events_burst, tools.steady),
             settings.identity,
             tools.wall,
+            tools.metrics.events_dropped.inc,
         )
         statuses = Statuses(
             writer,
@@ -108,24 +118,22 @@ class Term:
         return self._around.statuses.backlog
 
     async def run(self) -> None:
-        """List everything, then go on until cancelled."""
-        await self._list_first()
-        self._is_listed = True
+        """List everything, each namespace for itself, and go on until cancelled."""
         async with self._group as group:
+            self._is_running = True
             group.create_task(self._around.statuses.run())
             group.create_task(self._happenings.run())
             group.create_task(self._resync())
             group.create_task(self._collect())
             if (provisioner := self._around.provisioner) is not None:
-                await self._look_around()
                 made = follow_made(self.tools.cluster, self.tools.settings.namespaces, provisioner, self._provision)
                 group.create_task(made)
-            for runtime in {one.runtime for one in self.gathered.known.values()} | {*self.gathered.pending}:
-                self._woken(runtime)
+            for namespace in self.tools.settings.namespaces or ("",):
+                group.create_task(self._list_first(namespace))
 
     def saw(self, kind: str, document: Object) -> None:
         """Take an object in a new form."""
-        if kind in _USER_KINDS:
+        if kind in USER_KINDS:
             self.gathered.saw(document)
         elif kind == WORKER_REPORT.kind:
             self._reports.saw(document)
@@ -134,7 +142,7 @@ class Term:
 
     def lost(self, kind: str, document: Object) -> None:
         """Take note that an object is gone."""
-        if kind in _USER_KINDS:
+        if kind in USER_KINDS:
             self.gathered.lost(document)
         elif kind == WORKER_REPORT.kind:
             self._reports.lost(document)
@@ -145,31 +153,16 @@ class Term:
         """Take note that what is watched was listed: deletions before that were told by no event."""
         self._relisted.set()
 
-    async def _list_first(self) -> None:
-        failures = 0
-        while True:
-            try:
-                await self._list_all()
-            except KubeError as error:
-                failures += 1
-                wait = backoff(failures)
-                log.warning(
-                    "not everything can be listed, nothing is compiled before: %s; again in %.1f s", error, wait
-                )
-                await asyncio.sleep(wait)
-            else:
-                return
-
-    async def _list_all(self) -> None:
-        for namespace in self.tools.settings.namespaces or ("",):
-            for name, kind in _USER_KINDS.items():
-                documents, version = await self.tools.cluster.list(kind, namespace)
-                if gone := self.gathered.listed(name, namespace, documents, version):
-                    log.info("a listing found %d deletions that no event told of", gone, extra={"kind": name})
-                    self.tools.metrics.found_by_listing.inc(gone)
-            reports, version = await self.tools.cluster.list(WORKER_REPORT, namespace)
-            self._reports.listed(namespace, reports, int(version))
-        self.tools.metrics.resources.set(len(self.gathered.known))
+    async def _list_first(self, namespace: str) -> None:
+        await self._lister.first(namespace)
+        async with self._looking:  # what the cluster can do is known before anything is made
+            if not self._has_looked:
+                await self._look_around()
+            self._has_looked = True
+        self._lister.complete.add(namespace)
+        for runtime in {one.runtime for one in self.gathered.known.values()} | {*self.gathered.pending}:
+            if not self._unit(runtime).is_running:
+                self._woken(runtime)
 
     def _suspected(self, document: Object) -> None:
         if (unit := self.units.get(_path(document))) is not None:
@@ -197,7 +190,7 @@ class Term:
     def _woken(self, runtime: str) -> None:
         unit = self._unit(runtime)
         unit.wake()
-        if self._is_listed and not unit.is_running:
+        if self._is_running and not unit.is_running and self._lister.knows_all_of(runtime):
             unit.is_running = True
             self._group.create_task(self._run(unit))
 
@@ -211,13 +204,14 @@ class Term:
         """Find what no event told: deletions between two listings, and published things that somebody removed."""
         while True:
             await self._resync_due()
-            try:
-                await self._list_all()
-                await self._look_around()
-                for namespace in self._namespaces:
+            for namespace in list(self._lister.complete):
+                await self._lister.look(namespace)
+            await self._look_around()
+            for namespace in self._namespaces:
+                try:
                     await self._heal(namespace)
-            except (KubeError, NotLeadingError) as error:
-                log.warning("a listing failed, the next one comes: %s", error)
+                except (KubeError, NotLeadingError) as error:
+                    log.warning("what is published in %s is looked through later: %s", namespace, error)
 
     async def _resync_due(self) -> None:
         with contextlib.suppress(TimeoutError):
@@ -243,13 +237,16 @@ class Term:
         while True:
             await asyncio.sleep(self.tools.settings.collect_s)
             for namespace in self._namespaces:
-                if any(one.needs_unknown and one.runtime.startswith(f"{namespace}/") for one in self.units.values()):
+                if any(self._needs_unknown(one) for one in self.units.values() if is_in(one.runtime, namespace)):
                     continue
                 collector = collectors.setdefault(namespace, self._collector(namespace))
                 try:
                     await collector.look()
                 except (KubeError, NotLeadingError) as error:
                     log.warning("garbage of %s is left for later: %s", namespace, error)
+
+    def _needs_unknown(self, unit: Unit) -> bool:
+        return unit.needs_unknown or not self._lister.knows_all_of(unit.runtime)
 
     def _collector(self, namespace: str) -> Collector:
         def needed() -> frozenset[Digest]:
