@@ -1,6 +1,7 @@
 """`fourplane operator`."""
 
 import asyncio
+import re
 import secrets
 import signal
 import socket
@@ -56,15 +57,13 @@ from fourplane_worker.telemetry import logs
 )
 @click.option(
     "--worker-role",
-    default="fourplane-worker",
-    show_default=True,
+    show_default="fourplane-worker",
     metavar="NAME",
     help="ClusterRole with the workers' rights.",
 )
 @click.option(
     "--image-pull-policy",
-    default="IfNotPresent",
-    show_default=True,
+    show_default="IfNotPresent",
     type=click.Choice(["Always", "IfNotPresent", "Never"]),
     help="When those images are pulled.",
 )
@@ -130,6 +129,7 @@ async def _run(settings: OperatorSettings) -> None:
     await Operator(settings, stop).run()
 
 
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _OF_WORKLOADS = ("worker_image", "triton_image", "worker_role", "image_pull_policy", "image_pull_secrets")
 
 
@@ -144,15 +144,24 @@ def settings_of(
     here = given.pop("lease_namespace") or pods_namespace() or next(iter(namespaces), "default")
     if given["metrics"] == "off":
         given["metrics"] = ""
-    workloads = {name: given.pop(name) for name in _OF_WORKLOADS}
+    for name in namespaces:
+        if not _LABEL.fullmatch(name):
+            raise click.UsageError(
+                f"--namespace {name}: a namespace's name has lower-case letters, digits and '-', at most 63, with a"
+                " letter or digit at both ends; for every namespace say --all-namespaces"
+            )
+    workloads = {name: value for name in _OF_WORKLOADS if (value := given.pop(name))}
+    if workloads and "worker_image" not in workloads:
+        options = ", ".join(f"--{name.removesuffix('s').replace('_', '-')}" for name in workloads)
+        raise click.UsageError(f"{options}: only of use for the pods of --worker-image IMAGE; give that too")
     own = {*given.pop("own_secrets"), given["signing_key_secret"]} - {""}
     workloads["own_secrets"] = frozenset((here, name) for name in own)
     return OperatorSettings(
-        namespaces=namespaces,
+        namespaces=tuple(dict.fromkeys(namespaces)),
         identity=f"{identity or socket.gethostname()}_{secrets.token_hex(4)}",
         lease=LeaseSettings(
             namespace=here, name=given.pop("lease_name"), duration_s=float(given.pop("lease_duration"))
         ),
-        workloads=WorkloadSettings(**workloads) if workloads["worker_image"] else None,
+        workloads=WorkloadSettings(**workloads) if "worker_image" in workloads else None,
         **given,
     )

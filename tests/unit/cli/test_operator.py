@@ -23,10 +23,32 @@ def test_help_says_what_it_writes_and_shows_examples():
         ((*WATCH, "--signing-key", "k", "--signing-key-secret", "s"), "either --signing-key FILE"),
         ((*WATCH, "--signing-key", "k", "--lease-duration", "2"), "2 is not in the range"),
         ((*WATCH, "--signing-key", "k", "--lease-duration", "soon"), "not a valid integer"),
+        (("--namespace", "A_b", "--signing-key", "k"), "--namespace A_b: a namespace's name has lower-case letters"),
+        (("--namespace", "*", "--signing-key", "k"), "for every namespace say --all-namespaces"),
+        ((*WATCH, "--namespace", "", "--signing-key", "k"), "a letter or digit at both ends"),
+        (("--namespace", "a" * 64, "--signing-key", "k"), "at most 63"),
+        ((*WATCH, "--signing-key", "k", "--triton-image", "t"), "--triton-image: only of use for the pods of"),
+        ((*WATCH, "--signing-key", "k", "--worker-role", "r"), "--worker-role: only of use for the pods of"),
+        (
+            (*WATCH, "--signing-key", "k", "--image-pull-policy", "Never", "--image-pull-secret", "s"),
+            "--image-pull-policy, --image-pull-secret: only of use for the pods of --worker-image IMAGE",
+        ),
     ],
 )
 def test_a_setting_that_can_not_work_is_told_with_its_remedy(given, remedy):
-    assert remedy in run("operator", *given, code=2).output
+    assert remedy in " ".join(run("operator", *given, code=2).output.split())
+
+
+def test_what_is_not_said_of_workloads_has_its_default():
+    options = (*WATCH, *WATCH, "--signing-key", "k", "--worker-image", "w")
+    with operator.make_context("operator", list(options)) as context:
+        given = {name: value for name, value in context.params.items() if not name.startswith("log_")}
+        settings = settings_of(**given)
+    assert settings.namespaces == ("models",)
+    assert (settings.workloads.worker_role, settings.workloads.image_pull_policy) == (
+        "fourplane-worker",
+        "IfNotPresent",
+    )
 
 
 @pytest.mark.parametrize(
