@@ -15,14 +15,6 @@ class Bucket:
         self._tokens = float(burst)
         self._at = steady()
 
-    def take(self) -> bool:
-        """Take a token if there is one."""
-        self._refill()
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True
-
     async def wait(self) -> None:
         """Take a token, and wait until it is there."""
         self._refill()

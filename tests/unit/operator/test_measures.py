@@ -43,16 +43,6 @@ def test_without_a_decision_or_without_workers_there_is_nothing_to_measure():
     assert propagation.heard([]) is None
 
 
-def test_a_bucket_lets_a_burst_pass_and_then_its_rate():
-    clock = Clock()
-    bucket = Bucket(2.0, 3, clock)
-    assert [bucket.take() for _ in range(4)] == [True, True, True, False]
-    clock.now += 0.5
-    assert [bucket.take() for _ in range(2)] == [True, False]
-    clock.now += 60
-    assert sum(bucket.take() for _ in range(10)) == 3
-
-
 def test_those_who_wait_come_one_after_the_other():
     async def story():
         bucket = Bucket(200.0, 1, asyncio.get_running_loop().time)
