@@ -11,9 +11,9 @@ from fourplane_compiler.conditions import Held
 from fourplane_compiler.diagnostics import SourceRef
 from fourplane_compiler.sources import RUNTIME, Changes, ref_of
 from fourplane_core.control.snapshot import Digest
-from fourplane_kube import KubeError, NoAccessError, Object, RefusedError
+from fourplane_kube import KubeError, Object
 from fourplane_kube.following import backoff
-from fourplane_operator.errors import NotLeadingError, OvertakenError
+from fourplane_operator.errors import NotLeadingError, OvertakenError, leaves_of, refusal_in
 from fourplane_operator.judging import Facts, Judge
 from fourplane_operator.making import Making
 from fourplane_operator.propagation import Propagation, Revision
@@ -297,16 +297,3 @@ class Unit:
         self._alarm = None
         if wait_s is not None:
             self._alarm = asyncio.get_running_loop().call_later(wait_s, self.wake)
-
-
-def leaves_of(group: BaseExceptionGroup[Exception]) -> list[Exception]:
-    """Return all errors of a group, of groups in it too."""
-    each = (leaves_of(one) if isinstance(one, BaseExceptionGroup) else [one] for one in group.exceptions)
-    return [error for errors in each for error in errors]
-
-
-def refusal_in(failure: BaseExceptionGroup[Exception] | None) -> str:
-    """Return the API server's words where it refuses what is to be published; empty where another try may help."""
-    errors = leaves_of(failure) if failure else []
-    words = (str(one) for one in errors if isinstance(one, RefusedError | NoAccessError))
-    return next((said.partition(": ")[2] or said for said in words), "")
