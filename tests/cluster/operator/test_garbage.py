@@ -58,6 +58,7 @@ async def leading(site):
                 writer=writer,
                 metrics=Metrics(),
                 needed=lambda: frozenset(needed),
+                asked=frozenset,
                 keep=keep,
             )
 
