@@ -1,10 +1,11 @@
 """kopf, for what it does best: watching kinds through disconnects. Only raw events are used, so it writes nothing."""
 
 import asyncio
+import contextlib
 import logging
 import random
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,6 +18,10 @@ from fourplane_kube.kinds import MODEL_ROUTE, RUNTIME_ACTIVATION, RUNTIME_DEPLOY
 log = logging.getLogger(__name__)
 
 WATCHED: Sequence[Kind] = (RUNTIME_DEPLOYMENT, MODEL_ROUTE, RUNTIME_ACTIVATION, WORKER_REPORT)
+
+_ENDS_WITHIN_S = 8.0
+"""Seconds that kopf gets to end. It takes five when a watch failed; and when connections broke just then, it waits for
+ever for credentials that nobody gives any more."""
 
 Heard = Callable[[Kind, str, Object], None]
 """Takes the kind, the type of the event (empty in a listing) and the object."""
@@ -41,15 +46,43 @@ async def watch(
         _on_event(registry, kind, lambda *event: loop.call_soon_threadsafe(heard, *event))
     _login(registry, configuration)
     operating = _operate(registry, namespaces, halt, lambda: loop.call_soon_threadsafe(ready.set))
-    work: asyncio.Future[Any] = loop.run_in_executor(None, asyncio.run, operating)
+    work = _in_a_thread(operating, loop)
     stopping: asyncio.Future[Any] = asyncio.ensure_future(stop.wait())
+    halted: asyncio.Future[Any] = loop.run_in_executor(None, halt.wait)
     try:
-        await asyncio.wait({work, stopping}, return_when="FIRST_COMPLETED")
+        await asyncio.wait({work, stopping, halted}, return_when="FIRST_COMPLETED")
     finally:
         halt.set()
         stopping.cancel()
-        await asyncio.wait({work})
+        await asyncio.wait({work}, timeout=_ENDS_WITHIN_S)
+    if not work.done():
+        raise WatchingError("kopf does not end; its thread is left behind")
     work.result()
+
+
+def _in_a_thread(work: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop) -> "asyncio.Future[None]":
+    """Run work on a loop of its own; a thread that never ends keeps neither us nor the end of the process waiting."""
+    done: asyncio.Future[None] = loop.create_future()
+
+    def tell(error: BaseException | None) -> None:
+        if done.done():
+            return
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)
+
+    def run() -> None:
+        failure: BaseException | None = None
+        try:
+            asyncio.run(work)
+        except BaseException as error:  # noqa: BLE001 - it is told where somebody waits for it
+            failure = error
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the process ends
+            loop.call_soon_threadsafe(tell, failure)
+
+    threading.Thread(target=run, name="kopf", daemon=True).start()
+    return done
 
 
 async def _operate(

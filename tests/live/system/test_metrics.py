@@ -110,13 +110,18 @@ def test_every_histogram_counts_what_its_counter_counts(worker):
         assert buckets[-1] == sum(metrics.outcomes(**labels).values())
 
 
+OF_A_FOLLOWER = {"fourplane_api_server_reachable", "fourplane_api_server_absent_seconds"}
+"""Exposed in a cluster alone: tests/cluster/worker."""
+
+
 def test_the_document_names_every_metric_and_no_other(worker, state, engine):
     send(worker)
     state.publish(*resources(engine), a_route("another", ("main", "left")))
     eventually(lambda: worker.metrics().value("fourplane_config_propagation_seconds"), "a snapshot was swapped")
     files.write(state.folder.activation, b"nobody's")
     eventually(lambda: worker.metrics().value("fourplane_config_rejected_total"), "an activation is refused")
-    documented = set(re.findall(r"`(fourplane_[a-z_]+)", DOCUMENT.read_text()))
+    section = DOCUMENT.read_text().partition("## What to watch")[2].partition("\n## ")[0]
+    documented = set(re.findall(r"`(fourplane_[a-z_]+)", section)) - OF_A_FOLLOWER
     exposed = {
         sample.name if family.type == "info" or sample.name.endswith("_total") else family.name
         for family in worker.metrics().families
