@@ -149,9 +149,9 @@ class Proxy:
             transport.abort()
 
     async def _open(self) -> None:
-        connector = aiohttp.TCPConnector(ssl=self._trust, limit=0)
+        self._connector = aiohttp.TCPConnector(ssl=self._trust, limit=0)
         self._session = aiohttp.ClientSession(
-            connector=connector, timeout=aiohttp.ClientTimeout(total=None), read_bufsize=_LONGEST
+            connector=self._connector, timeout=aiohttp.ClientTimeout(total=None), read_bufsize=_LONGEST
         )
         app = web.Application(client_max_size=_LONGEST)
         app.router.add_route("*", "/{path:.*}", self._handle)
@@ -163,6 +163,7 @@ class Proxy:
 
     async def _close(self) -> None:
         await self._runner.cleanup()
+        await self._connector.close(abort_ssl=True)
         await self._session.close()
         ours = asyncio.current_task()
         left = [task for task in asyncio.all_tasks() if task is not ours]

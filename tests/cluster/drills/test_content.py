@@ -155,7 +155,7 @@ def test_an_old_signed_activation_that_is_replayed_is_never_served_and_replaced(
     assert answered(worker)[:2] == ("OK", "right")
 
 
-def test_what_is_replayed_while_no_operator_runs_is_refused_reported_and_replaced_later(site, ready, old, proxy):
+def test_what_is_replayed_while_no_operator_runs_is_refused_reported_and_replaced_later(site, proxy, ready, old):
     operator, worker = ready
     operator.stop()
     replay(site, *old)
