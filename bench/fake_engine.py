@@ -7,7 +7,7 @@ from typing import cast
 
 import uvloop
 
-from fourplane_http2 import Connection, ConnectionFailure, Fields, Limits, Role, Stream, encode, encode_field
+from fourplane_http2 import Connection, ConnectionFailure, Fields, Handler, Limits, Role, Stream, encode, encode_field
 
 HEAD = encode(((b":status", b"200"), (b"content-type", b"application/grpc")))
 TRAILERS = encode_field(b"grpc-status", b"0")
@@ -31,7 +31,7 @@ class Call:
         self.streams = path == STREAM_METHOD
 
 
-class Engine(asyncio.Protocol):
+class Engine(Handler, asyncio.Protocol):
     """One connection; the name of the model in a streamed request says how many responses it gets."""
 
     def __init__(self, answers: int) -> None:
@@ -101,23 +101,6 @@ class Engine(asyncio.Protocol):
         call.data = [data] if data else []
         if end:
             self.conn.send_headers(stream, TRAILERS, True)
-
-    def on_trailers(self, stream: Stream, fields: Fields) -> None:
-        """Ignore: requests have none."""
-
-    def on_reset(self, stream: Stream, code: int) -> None:
-        """Forget the call."""
-
-    on_refused = on_too_large = on_pong = lambda *_: None
-
-    def on_sent(self, stream: Stream, count: int) -> None:
-        """Ignore."""
-
-    def on_goaway(self, last: int, code: int, debug: bytes) -> None:
-        """Ignore."""
-
-    def on_ready(self) -> None:
-        """Ignore."""
 
     def on_end(self, _error: ConnectionFailure | None) -> None:
         """Close."""

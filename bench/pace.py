@@ -14,7 +14,7 @@ from typing import cast
 import uvloop
 from front import request
 
-from fourplane_http2 import Connection, ConnectionFailure, Fields, Limits, Role, Stream, encode
+from fourplane_http2 import Connection, ConnectionFailure, Fields, Handler, Limits, Role, Stream, encode
 
 HEAD = (
     (b":method", b"POST"), (b":scheme", b"http"), (b":path", b"/inference.GRPCInferenceService/ModelInfer"),
@@ -22,7 +22,7 @@ HEAD = (
 )  # fmt: skip
 
 
-class Client(asyncio.Protocol):
+class Client(Handler, asyncio.Protocol):
     """One connection; `took` has (sent at, milliseconds, gRPC status) of each answered request."""
 
     def __init__(self) -> None:
@@ -70,17 +70,6 @@ class Client(asyncio.Protocol):
     def on_reset(self, stream: Stream, _code: int) -> None:
         """End a call that failed."""
         self.took.append((stream.context[0], (time.perf_counter() - stream.context[1]) * 1000, "reset"))
-
-    on_refused = on_too_large = on_pong = lambda *_: None
-
-    def on_sent(self, stream: Stream, count: int) -> None:
-        """Ignore."""
-
-    def on_goaway(self, last: int, code: int, debug: bytes) -> None:
-        """Ignore."""
-
-    def on_ready(self) -> None:
-        """Ignore."""
 
     def on_end(self, _error: ConnectionFailure | None) -> None:
         """Close."""

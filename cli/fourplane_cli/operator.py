@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from fourplane_cli.serving import log_options
+from fourplane_cli.serving import log_options, metrics_address, metrics_option
 from fourplane_cli.teaching import Command
 from fourplane_compiler.workloads.settings import WorkloadSettings
 from fourplane_kube import NoAccessError
@@ -87,13 +87,7 @@ from fourplane_worker.telemetry import logs
     help="How long others wait for a leader that is silent; it stops writing after two thirds of it.",
 )
 @click.option("--identity", metavar="NAME", help="Name among those that stand for the Lease. Default: the host's.")
-@click.option(
-    "--metrics",
-    default=METRICS,
-    show_default=True,
-    metavar="HOST:PORT|off",
-    help="Where /metrics, /healthz and /readyz are.",
-)
+@metrics_option(METRICS)
 @click.option(
     "--kubeconfig",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -142,8 +136,7 @@ def settings_of(
     if bool(given["signing_keys"]) == bool(given["signing_key_secret"]):
         raise click.UsageError("say what to sign with: either --signing-key FILE or --signing-key-secret NAME")
     here = given.pop("lease_namespace") or pods_namespace() or next(iter(namespaces), "default")
-    if given["metrics"] == "off":
-        given["metrics"] = ""
+    given["metrics"] = metrics_address(given["metrics"])
     for name in namespaces:
         if not _LABEL.fullmatch(name):
             raise click.UsageError(

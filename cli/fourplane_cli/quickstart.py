@@ -12,7 +12,7 @@ import click
 from fourplane_cli.exits import FilesError, ProblemsError
 from fourplane_cli.progress import Progress
 from fourplane_cli.running import Running
-from fourplane_cli.serving import startup_failures
+from fourplane_cli.serving import metrics_option, startup_failures
 from fourplane_cli.teaching import Command
 from fourplane_cli.up import serve, settings_of
 from fourplane_worker.engine import ProvisionError, TritonInstall, default_cache, provision
@@ -42,7 +42,7 @@ class _DoneError(Exception):
 @click.option("--once", is_flag=True, help="End after the client's round, with its exit code.")
 @click.option("--ask", is_flag=True, help="Only ask the quickstart that runs already, once.")
 @click.option("--listen", default=LISTEN, show_default=True, metavar="HOST:PORT", help="Where clients connect.")
-@click.option("--metrics", default=METRICS, show_default=True, metavar="HOST:PORT|off", help="Where /metrics is.")
+@metrics_option(METRICS)
 @click.option(
     "--workers", "processes", default=1, show_default=True, type=click.IntRange(1, 256), help="Processes that serve."
 )

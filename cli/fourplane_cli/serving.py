@@ -56,6 +56,22 @@ def serving_options(command: F) -> F:
     return command
 
 
+def metrics_option(default: str) -> Callable[[F], F]:
+    """Add the option of the pages for machines; `metrics_address` reads what was given."""
+    return click.option(
+        "--metrics",
+        default=default,
+        show_default=True,
+        metavar="HOST:PORT|off",
+        help="Where /metrics, /healthz and /readyz are.",
+    )
+
+
+def metrics_address(given: str) -> str:
+    """Return HOST:PORT; empty: nowhere."""
+    return "" if given == "off" else given
+
+
 def log_options(level: str, form: str | None) -> Callable[[F], F]:
     """Add the options of the log, with their defaults."""
 

@@ -16,7 +16,15 @@ from fourplane_api.values import Endpoint
 from fourplane_cli.engines import Server
 from fourplane_cli.progress import Progress
 from fourplane_cli.running import Running, UpSettings
-from fourplane_cli.serving import STATE, log_options, serving_options, startup_failures, stop_event
+from fourplane_cli.serving import (
+    STATE,
+    log_options,
+    metrics_address,
+    metrics_option,
+    serving_options,
+    startup_failures,
+    stop_event,
+)
 from fourplane_cli.teaching import Command
 from fourplane_worker.engine import EngineError, EngineSettings, TritonServer, default_cache, provision
 from fourplane_worker.process import preflight
@@ -36,13 +44,7 @@ from fourplane_worker.telemetry import logs
     metavar="HOST:PORT",
     help="A Triton that runs already, for every pool without endpoints. Default: one is started for each.",
 )
-@click.option(
-    "--metrics",
-    default=METRICS,
-    show_default=True,
-    metavar="HOST:PORT|off",
-    help="Where /metrics, /healthz and /readyz are.",
-)
+@metrics_option(METRICS)
 @serving_options
 @log_options("warning", None)
 def up(root: Path, state: Path | None, runtime: str | None, triton: str, **serving: Any) -> None:
@@ -73,8 +75,7 @@ def settings_of(
     """Fill in what depends on the folder and on the terminal; refuse what can't work before anything is written."""
     _check_triton(triton)
     beside = root if root.is_dir() else root.parent
-    if serving.get("metrics") == "off":
-        serving["metrics"] = ""
+    serving["metrics"] = metrics_address(serving.get("metrics", ""))
     serving["log_format"] = serving.get("log_format") or ("text" if sys.stderr.isatty() else "json")
     worker = WorkerSettings(state=state or beside / STATE, **serving)
     with startup_failures():

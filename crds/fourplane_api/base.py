@@ -1,6 +1,7 @@
 """The base of every model, and the annotations that mean the same to Python and to the API server."""
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
@@ -33,18 +34,18 @@ def refuse(*broken: Broken) -> PydanticCustomError:
     return PydanticCustomError(BROKEN, "invalid", {"broken": broken})
 
 
-class _Check:
+class _Check(ABC):
     """An annotation that checks a value after pydantic did, and writes itself into the JSON schema."""
 
     __slots__ = ()
 
+    @abstractmethod
     def broken(self, value: Any) -> tuple[Broken, ...]:
         """Say what is wrong with the value."""
-        raise NotImplementedError
 
+    @abstractmethod
     def describe(self, schema: JsonSchema) -> None:
         """Add this check to the schema of its value."""
-        raise NotImplementedError
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Run after the checks of the inner type."""

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime
 from hashlib import sha256
 
 from fourplane_api import API_VERSION
@@ -18,6 +17,7 @@ from fourplane_operator.guarded import Writer
 from fourplane_operator.pacing import Bucket
 from fourplane_operator.settings import MANAGER
 from fourplane_operator.statuses import Wanted
+from fourplane_operator.times import timestamp
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ class Happenings:
 
     def _event(self, ref: SourceRef, known: Known, wanted: Wanted, ready: Condition) -> Object:
         namespace, _, name = ref.name.partition("/")
-        now = datetime.fromtimestamp(self._wall(), UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        now = timestamp(self._wall())
         message = ready.message or "everything asked for is served"
         what = f"{known.uid} {ready.observed_generation} {ready.status} {ready.reason} {message} {now[:16]}"
         stalled = any(

@@ -6,13 +6,13 @@ import math
 import random
 import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from typing import Any
 
 from fourplane_kube import Cluster, ConflictError, ExistsError, KubeError, NotFoundError
 from fourplane_kube.kinds import LEASE
 from fourplane_operator.errors import NotLeadingError
 from fourplane_operator.settings import LeaseSettings
+from fourplane_operator.times import timestamp
 
 log = logging.getLogger(__name__)
 
@@ -173,7 +173,7 @@ class Leadership:
         return lease
 
     def _now(self) -> str:
-        return datetime.fromtimestamp(self._wall(), UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        return timestamp(self._wall(), "microseconds")
 
     def _pause(self) -> float:
         return self._settings.retry_s * random.uniform(0.8, 1.2)  # noqa: S311 - spreads load, guards nothing

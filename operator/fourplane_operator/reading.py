@@ -67,11 +67,6 @@ def read_decision(found: Object, keyring: Keyring) -> Activation | None:
         return None
 
 
-def shard_data(found: Object) -> bytes:
-    """Return what a ConfigShard holds; raise SnapshotInvalidError."""
-    return _bytes(found, "data")
-
-
 def _bytes(found: Object, name: str) -> bytes:
     try:
         return b64decode(found["spec"][name], validate=True)

@@ -3,16 +3,17 @@
 import asyncio
 import contextlib
 import logging
-import random
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 from typing import Any
 
 import kopf
 from kubernetes.aio.client import Configuration
 
 from fourplane_kube import Kind, Object
+from fourplane_kube.following import backoff
 from fourplane_kube.kinds import MODEL_ROUTE, RUNTIME_ACTIVATION, RUNTIME_DEPLOYMENT, WORKER_REPORT
 
 log = logging.getLogger(__name__)
@@ -202,8 +203,5 @@ class _Endless:
     """Waits between tries, in seconds, without an end: an API server may be gone for days."""
 
     def __iter__(self) -> Iterator[float]:
-        """Double, up to a bound, with a spread."""
-        wait = 0.5
-        while True:
-            yield wait * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
-            wait = min(15.0, wait * 2)
+        """Wait as everybody here does who asks the API server again."""
+        return map(backoff, count(1))
