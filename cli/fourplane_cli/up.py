@@ -84,11 +84,16 @@ def settings_of(
 
 
 def check_repository(repository: Path) -> None:
-    """Raise EngineError where there is no folder: Triton says so only after a start, and in many lines."""
+    """Raise EngineError where Triton can't start: it would say so only then, in many lines or in none."""
     if not repository.is_dir():
         beside = [entry.name for entry in repository.parent.glob("*") if entry.is_dir()]
         hint = did_you_mean(repository.name, beside) or "make it, or correct modelRepository"
         raise EngineError(f"the model repository {repository} is no folder; {hint}")
+    if any(character.isspace() for character in str(repository.absolute())):
+        raise EngineError(
+            f"the path of the model repository {repository.absolute()} has a space in it, and Triton can't start Python "
+            "models there; move it to a path without one"
+        )
 
 
 def _check_triton(address: str) -> None:

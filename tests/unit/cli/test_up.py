@@ -144,3 +144,10 @@ def test_a_model_repository_that_is_not_there_is_said_before_an_engine_is_starte
         check_repository(tmp_path / "modelz")
     with pytest.raises(EngineError, match="make it, or correct modelRepository"):
         check_repository(tmp_path / "elsewhere" / "z")
+
+
+def test_a_model_repository_below_a_path_with_a_space_is_refused_before_triton_dies_of_it(tmp_path):
+    repository = tmp_path / "my models"
+    repository.mkdir()
+    with pytest.raises(EngineError, match="has a space in it.*move it"):
+        check_repository(repository)
