@@ -91,7 +91,7 @@ def check_repository(repository: Path) -> None:
         raise EngineError(f"the model repository {repository} is no folder; {hint}")
     if any(character.isspace() for character in str(repository.absolute())):
         raise EngineError(
-            f"the path of the model repository {repository.absolute()} has a space in it, and Triton can't start Python "
+            f"the path of the model repository {repository.absolute()} has a space in it: Triton can't start Python "
             "models there; move it to a path without one"
         )
 

@@ -149,5 +149,5 @@ def test_a_model_repository_that_is_not_there_is_said_before_an_engine_is_starte
 def test_a_model_repository_below_a_path_with_a_space_is_refused_before_triton_dies_of_it(tmp_path):
     repository = tmp_path / "my models"
     repository.mkdir()
-    with pytest.raises(EngineError, match="has a space in it.*move it"):
+    with pytest.raises(EngineError, match=r"has a space in it.*move it"):
         check_repository(repository)
