@@ -11,13 +11,13 @@ from fourplane_compiler.conditions import ConditionReason, ConditionType
 from fourplane_compiler.diagnostics import SourceRef
 from fourplane_kube import ExistsError, KubeError, Object
 from fourplane_kube.kinds import EVENT
+from fourplane_kube.times import timestamp
 from fourplane_operator.errors import NotLeadingError
 from fourplane_operator.gathering import Known
 from fourplane_operator.guarded import Writer
 from fourplane_operator.pacing import Bucket
 from fourplane_operator.settings import MANAGER
 from fourplane_operator.statuses import Wanted
-from fourplane_operator.times import timestamp
 
 log = logging.getLogger(__name__)
 

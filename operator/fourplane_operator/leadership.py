@@ -10,9 +10,9 @@ from typing import Any
 
 from fourplane_kube import Cluster, ConflictError, ExistsError, KubeError, NotFoundError
 from fourplane_kube.kinds import LEASE
+from fourplane_kube.times import timestamp
 from fourplane_operator.errors import NotLeadingError
 from fourplane_operator.settings import LeaseSettings
-from fourplane_operator.times import timestamp
 
 log = logging.getLogger(__name__)
 

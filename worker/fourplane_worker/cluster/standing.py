@@ -1,8 +1,8 @@
 """How a worker stands: what the supervisor and the follower know, as a report says it."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 
+from fourplane_kube.times import timestamp
 from fourplane_worker.cluster import pools
 from fourplane_worker.cluster.follower import Follower
 from fourplane_worker.cluster.reports import Refused, Standing, Taken
@@ -38,7 +38,7 @@ class Observer:
     def _acknowledged(self) -> Taken | None:
         offer = self._fleet.acknowledged
         if offer != self._seen and offer is not None:
-            at = datetime.fromtimestamp(self._now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            at = timestamp(self._now())
             self._taken = Taken(digest=offer.digest, epoch=offer.epoch, sequence=offer.sequence, at=at)
             self._seen = offer
         return self._taken
