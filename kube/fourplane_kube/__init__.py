@@ -3,6 +3,7 @@
 from fourplane_kube.access import connect
 from fourplane_kube.cluster import Cluster, Object
 from fourplane_kube.errors import (
+    BrokenOffError,
     ConflictError,
     ExistsError,
     ExpiredError,
@@ -16,6 +17,7 @@ from fourplane_kube.following import Changed, Deleted, Listed, Troubled, follow
 from fourplane_kube.kinds import Kind
 
 __all__ = [
+    "BrokenOffError",
     "Changed",
     "Cluster",
     "ConflictError",

@@ -1,6 +1,7 @@
 """Requests to one API server: plain JSON objects in and out, typed errors, and counts of what was sent."""
 
 import asyncio
+import contextlib
 import json
 import ssl
 from collections import Counter
@@ -14,7 +15,7 @@ import aiohttp
 from kubernetes.aio.client import Configuration
 from kubernetes.aio.config import ConfigException
 
-from fourplane_kube.errors import KubeError, UnreachableError, error_of
+from fourplane_kube.errors import BrokenOffError, KubeError, UnreachableError, error_of
 from fourplane_kube.kinds import Kind
 
 Object: TypeAlias = dict[str, Any]
@@ -25,6 +26,8 @@ _JSON = "application/json"
 _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
+_READ_AGAIN_AFTER_S = (0.05, 0.2)
+"""Pauses, in seconds, before a read is sent again whose connection broke."""
 _SOCKETS_CLOSE_S = 0.05
 """Seconds in which the loop closes the sockets of connections that were given up."""
 _PAGE = 500
@@ -154,6 +157,13 @@ class Cluster:
         **request: Any,
     ) -> Object:
         path = kind.path(namespace, name) + (f"?{urlencode(query)}" if query else "")
+        for pause_s in _READ_AGAIN_AFTER_S if method == "GET" else ():
+            with contextlib.suppress(BrokenOffError):
+                return await self._once(method, path, kind, **request)
+            await asyncio.sleep(pause_s)
+        return await self._once(method, path, kind, **request)
+
+    async def _once(self, method: str, path: str, kind: Kind, **request: Any) -> Object:
         async with self._request(method, path, str(kind), **request) as answer:
             return _object(await answer.read())
 
@@ -189,8 +199,10 @@ class Cluster:
                 yield answer
         except KubeError:
             raise
-        except (aiohttp.ClientError, ConfigException, TimeoutError, OSError, ValueError) as error:
+        except (ConfigException, TimeoutError, ValueError) as error:
             raise UnreachableError(f"{asked}: {str(error) or type(error).__name__}") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise BrokenOffError(f"{asked}: {str(error) or type(error).__name__}") from error
 
     async def _headers(self) -> dict[str, str]:
         headers = {"User-Agent": "fourplane"}

@@ -23,6 +23,10 @@ class UnreachableError(KubeError):
     """No answer, or one that says that another try may help: whether it was done is not known."""
 
 
+class BrokenOffError(UnreachableError):
+    """The connection broke, or there was none: the request may be sent again where doing it twice does no harm."""
+
+
 class NotFoundError(KubeError):
     """No such object, or no such kind."""
 

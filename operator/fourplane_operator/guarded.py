@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from fourplane_kube import Cluster, Kind, Object, UnreachableError
+from fourplane_kube import BrokenOffError, Cluster, Kind, Object, UnreachableError
 from fourplane_kube.following import backoff
 from fourplane_operator.leadership import Leadership
 from fourplane_operator.settings import MANAGER
 
 T = TypeVar("T")
 _TRIES = 5
-"""How often a write is sent that an API server with too much to do asks to send later; client-go does it 10 times."""
+"""How often a write is sent that an API server asks to send later, or whose connection broke; client-go does 10."""
 
 
 class Writer:
@@ -45,13 +45,17 @@ class Writer:
         await self._cluster.delete(kind, namespace, name, uid=uid, resource_version=resource_version)
 
     async def _patiently(self, send: Callable[[], Awaitable[T]]) -> T:
-        """Send, and again where the server did nothing and says when to come back: not all else has to be done anew."""
+        """Send, and again where the server says when to come back or the connection broke: not all is to be done anew.
+
+        What was done although the answer was lost does no harm when it is sent again: a name is taken then, or the
+        version that was asked for is gone, which the caller has to look into anyway.
+        """
         for _ in range(_TRIES - 1):
             self._leadership.check()
             try:
                 return await send()
             except UnreachableError as error:
-                if not error.retry_after_s:
+                if not error.retry_after_s and not isinstance(error, BrokenOffError):
                     raise
                 await asyncio.sleep(backoff(1, error.retry_after_s))
         self._leadership.check()

@@ -8,6 +8,7 @@ from operator_making import FakeCluster
 
 from fourplane_api import object_name
 from fourplane_compiler.compilation import compile_all
+from fourplane_kube import BrokenOffError
 from fourplane_kube.kinds import CONFIG_SHARD, CONFIG_SNAPSHOT, RUNTIME_ACTIVATION
 from fourplane_operator.errors import OvertakenError
 from fourplane_operator.guarded import Writer
@@ -113,6 +114,45 @@ def test_a_leader_that_was_followed_by_another_can_not_decide_any_more(cluster):
         assert activation(cluster)["spec"]["epoch"] == 2
 
     told(story())
+
+
+class Forgetful(FakeCluster):
+    """Does each write, and loses its answer the first time."""
+
+    def __init__(self):
+        super().__init__()
+        self.lost = set()
+
+    def _lose(self, method, body):
+        asked = method, body["kind"], body["metadata"]["name"], str(body["spec"])
+        if asked not in self.lost:
+            self.lost.add(asked)
+            raise BrokenOffError("the connection broke")
+
+    async def create(self, kind, namespace, body):
+        stored = await super().create(kind, namespace, body)
+        self._lose("POST", body)
+        return stored
+
+    async def replace(self, kind, namespace, body):
+        stored = await super().replace(kind, namespace, body)
+        self._lose("PUT", body)
+        return stored
+
+
+def test_a_write_whose_answer_was_lost_is_sent_again_and_recognised_as_our_own():
+    cluster = Forgetful()
+
+    async def story():
+        publisher = a_publisher(cluster)
+        await publisher.begin(OWNER, (0, 0))
+        await publish(publisher, encoded("a"))
+        decision = await publish(publisher, encoded("a", "b"))
+        assert (decision.epoch, decision.sequence) == (1, 2)
+
+    told(story())
+    assert {kind for _, kind, *_ in cluster.lost} == {"ConfigShard", "ConfigSnapshot", "RuntimeActivation"}
+    assert activation(cluster)["spec"]["stable"] == encoded("a", "b").digest
 
 
 def test_of_two_that_make_the_first_activation_one_is_overtaken(cluster):
